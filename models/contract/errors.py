@@ -1,0 +1,45 @@
+"""Errors of everything that both sides share.
+
+    PlantpulseError                  root of every error this project raises on purpose
+    ├── InputError                   a person's file, setting or argument cannot be used: exit code 2
+    └── ContractError                what crossed the wire cannot be used; reject this item
+        ├── TopicError               a topic or an id that the specification forbids
+        ├── PayloadError             bytes that are no Sparkplug payload, or beyond a bound
+        ├── RecordError              a well-formed payload that is no record of ours
+        ├── SchemaTooNewError        written by a newer version than this one reads
+        └── RangeError               a set of acknowledged numbers that cannot be read
+"""
+
+from __future__ import annotations
+
+
+class PlantpulseError(Exception):
+    """Root of every error this project raises on purpose; its text is one line for a tired person."""
+
+
+class InputError(PlantpulseError):
+    """A person's file, setting or argument cannot be used; says what, where and what to do. Exit code 2."""
+
+
+class ContractError(PlantpulseError):
+    """What crossed the wire cannot be used: reject this item and go on."""
+
+
+class TopicError(ContractError):
+    """A topic or an id that the Sparkplug specification forbids."""
+
+
+class PayloadError(ContractError):
+    """Bytes that are no Sparkplug payload, or one beyond a bound."""
+
+
+class RecordError(ContractError):
+    """A well-formed payload that is no record of ours."""
+
+
+class SchemaTooNewError(ContractError):
+    """A record written by a newer version than this one reads."""
+
+
+class RangeError(ContractError):
+    """A set of acknowledged numbers that cannot be read."""

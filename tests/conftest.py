@@ -1,0 +1,60 @@
+"""What every test may rely on: the marker `needs`, the recordings, free ports."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+RECORDINGS = Path(os.environ.get("PLANTPULSE_RECORDINGS", ROOT.parent / "shared" / "data"))
+
+PROGRAMS = {
+    "mosquitto": ("mosquitto", "/usr/sbin/mosquitto"),
+    "chromium": ("chromium", "/usr/bin/chromium"),
+    "node": ("node",),
+}
+"""What a test may need, and by which program it is recognised; `make services` installs them."""
+
+
+def _is_there(name: str) -> bool:
+    if name.startswith("recordings/"):
+        return (RECORDINGS / name.removeprefix("recordings/")).is_dir()
+    if name.startswith("npm/"):
+        return (npm_modules() / name.removeprefix("npm/")).is_dir()
+    return any(shutil.which(program) for program in PROGRAMS[name])
+
+
+def npm_modules() -> Path:
+    """Return where `make services` puts the foreign Sparkplug packages."""
+    cache = Path(os.environ.get("PLANTPULSE_CACHE", Path.home() / ".cache" / "plantpulse"))
+    return cache / "npm" / "node_modules"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip by name what a person's machine lacks; under CI a missing server is a failure."""
+    for marker in item.iter_markers("needs"):
+        for name in marker.args:
+            if _is_there(name):
+                continue
+            if os.environ.get("CI") == "true" and not name.startswith("recordings/"):
+                pytest.fail(f"needs {name}, which CI must have: run make services", pytrace=False)
+            pytest.skip(f"needs {name}")
+
+
+@pytest.fixture
+def recordings() -> Path:
+    """Return the folder of public recordings; use together with `needs("recordings/NAME")`."""
+    return RECORDINGS
+
+
+@pytest.fixture
+def free_port() -> int:
+    """Return a TCP port on loopback that was free a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
