@@ -1,0 +1,41 @@
+#!/usr/bin/env bash
+# Install what the full test suite needs beside Python: a broker, a browser, foreign Sparkplug packages.
+# Idempotent; only what is missing is installed. Programs come from Debian's packages, npm packages go to the cache.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+cache=${PLANTPULSE_CACHE:-$HOME/.cache/plantpulse}
+
+missing=()
+have() { command -v "$1" >/dev/null 2>&1 || [ -x "/usr/sbin/$1" ]; }
+have mosquitto || missing+=(mosquitto)
+have chromium || missing+=(chromium)
+have npm || missing+=(npm)
+
+if [ ${#missing[@]} -gt 0 ]; then
+    if ! have apt-get; then
+        echo "services: this machine lacks ${missing[*]} and has no apt-get; install them with its own package manager" >&2
+        exit 2
+    fi
+    sudo=()
+    [ "$(id -u)" -eq 0 ] || sudo=(sudo)
+    echo "services: installing ${missing[*]}"
+    export DEBIAN_FRONTEND=noninteractive
+    log=$(mktemp)
+    trap 'rm -f "$log"' EXIT
+    "${sudo[@]}" apt-get update -qq >"$log" 2>&1 || { cat "$log" >&2; exit 1; }
+    # RUNLEVEL=1 keeps Debian from starting a broker of its own on port 1883: the tests start theirs.
+    "${sudo[@]}" env RUNLEVEL=1 apt-get install -y -qq --no-install-recommends "${missing[@]}" >"$log" 2>&1 \
+        || { tail -n 40 "$log" >&2; exit 1; }
+fi
+
+source=tests/contract/npm
+target=$cache/npm
+if [ -f "$source/package-lock.json" ] && ! cmp -s "$source/package-lock.json" "$target/package-lock.json"; then
+    echo "services: installing the npm packages that the tests compare with"
+    mkdir -p "$target"
+    cp "$source/package.json" "$target/package.json"
+    cp "$source/package-lock.json" "$target/package-lock.json.new"
+    mv "$target/package-lock.json.new" "$target/package-lock.json"
+    npm ci --prefix "$target" --no-audit --no-fund --loglevel=error || { rm -f "$target/package-lock.json"; exit 1; }
+fi
+echo "services: ready"
