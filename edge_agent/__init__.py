@@ -1,0 +1,1 @@
+"""The gateway: samples in, decisions into the journal, records out over MQTT."""
