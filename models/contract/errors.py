@@ -1,13 +1,16 @@
 """Errors of everything that both sides share.
 
-    PlantpulseError                  root of every error this project raises on purpose
-    ├── InputError                   a person's file, setting or argument cannot be used: exit code 2
-    └── ContractError                what crossed the wire cannot be used; reject this item
-        ├── TopicError               a topic or an id that the specification forbids
-        ├── PayloadError             bytes that are no Sparkplug payload, or beyond a bound
-        ├── RecordError              a well-formed payload that is no record of ours
-        ├── SchemaTooNewError        written by a newer version than this one reads
-        └── RangeError               a set of acknowledged numbers that cannot be read
+PlantpulseError                  root of every error this project raises on purpose
+├── InputError                   a person's file, setting or argument cannot be used: exit code 2
+│   └── UnitError                a unit that is not in the table, or that does not fit
+└── ContractError                what crossed the wire cannot be used; reject this item
+    ├── TopicError               a topic or an id that the specification forbids
+    ├── PayloadError             bytes that are no Sparkplug payload, or beyond a bound
+    ├── RecordError              a well-formed payload that is no record of ours
+    ├── SchemaTooNewError        written by a newer version than this one reads
+    └── RangeError               a set of acknowledged numbers that cannot be read
+
+Both sides let a PlantpulseError reach the command line, which prints its text and sets the exit code.
 """
 
 from __future__ import annotations
@@ -19,6 +22,10 @@ class PlantpulseError(Exception):
 
 class InputError(PlantpulseError):
     """A person's file, setting or argument cannot be used; says what, where and what to do. Exit code 2."""
+
+
+class UnitError(InputError):
+    """A unit that is not in the table, or one of another quantity than is needed."""
 
 
 class ContractError(PlantpulseError):

@@ -7,14 +7,16 @@ turns one into the other and back.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
-from models.contract.vocabulary import AlarmState, ClockQuality, DiagnosisLabel, FailureFamily, RecordKind, Severity
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from models.contract.vocabulary import AlarmState, ClockQuality, DiagnosisLabel, FailureFamily, RecordKind, Severity
 
 RECORD_SCHEMA = 1
 """Schema number of every record below; the cloud reads this one and the one before."""

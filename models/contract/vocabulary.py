@@ -53,7 +53,7 @@ def alarm_priority(severity: Severity, criticality: Criticality) -> Priority:
     """Return the priority of an alarm: severity steps up with criticality, one step each.
 
     >>> alarm_priority(Severity.DANGER, Criticality.MEDIUM)
-    <Priority.HIGH: 'high'>
+    <Priority.URGENT: 'urgent'>
     """
     step = list(Severity).index(severity) + list(Criticality).index(criticality)
     return list(Priority)[min(step, len(Priority) - 1)]
