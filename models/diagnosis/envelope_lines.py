@@ -1,0 +1,163 @@
+"""How strongly one sensor's envelope is modulated at every frequency, with a calibrated chance of being noise.
+
+A damaged bearing strikes once per ball pass; each strike rings the structure at its resonances, so the *envelope* of
+the vibration carries a line at the pass frequency and its harmonics. In order:
+
+1. Whiten: divide the spectrum by its local background and clip what still stands out, so that shaft and mains lines
+   do not drown the resonances, which may lie anywhere.
+2. Split the whole frequency range into equal bands and take the squared envelope of each.
+3. Divide each squared-envelope spectrum by its own local background: without modulation its bins follow the
+   exponential distribution Exp(1), whatever the sensor, the unit or the machine.
+4. Sum over the n bands: Gamma(n). The tail probability of a line is then known, and so is the depth of the
+   modulation it stands for.
+
+Source: R. B. Randall and J. Antoni, Mech. Syst. Signal Process. 25 (2011) 485-520 (squared envelope, whitening);
+J. Antoni, Mech. Syst. Signal Process. 21 (2007) 108-124 (statistics of its lines).
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.signal.fourier import ifft, next_fast_len, prev_fast_len, rfft
+
+FloatArray = NDArray[np.float64]
+
+BACKGROUND_WIDTH_HZ: Final = 20.0
+"""Width of the local background: wider than a line with its slip, narrower than a resonance."""
+MIN_BACKGROUND_BINS: Final = 8
+"""A median of fewer bins is itself too random to divide by."""
+CLIP_RATIO: Final = 2.5
+"""Whitened amplitudes above this many times the background are cut to it: 0.2 % of the bins of pure noise."""
+MIN_BAND_HZ: Final = 1500.0
+"""A band must hold several harmonics of a pass frequency; fewer and wider bands at low sampling rates."""
+MAX_BANDS: Final = 8
+"""More bands gain nothing on the recordings tried and leave too few harmonics in each."""
+FIRST_BIN: Final = 3
+"""Bins next to zero hold the trend of the envelope, not a modulation."""
+
+
+@dataclass(frozen=True, slots=True)
+class EnvelopeLines:
+    """The averaged squared-envelope spectrum of one channel.
+
+    Attributes:
+        step_hz: distance of the bins.
+        bands: how many bands were averaged.
+        surprise: −ln of the chance that noise alone reaches this bin, (bins,).
+        ratio: power over the local background, mean over the bands, (bins,); 1 without modulation.
+        depth_squared: squared modulation depth without the background, mean over the bands, (bins,).
+    """
+
+    step_hz: float
+    bands: int
+    surprise: FloatArray
+    ratio: FloatArray
+    depth_squared: FloatArray
+
+    @property
+    def max_hz(self) -> float:
+        """Return the highest frequency that the spectrum holds."""
+        return (self.surprise.size - 2) * self.step_hz
+
+    def without(self, bins: NDArray[np.intp]) -> EnvelopeLines:
+        """Return the same spectrum with the given bins silenced, as if nothing modulated there."""
+        inside = bins[(bins >= 0) & (bins < self.surprise.size)]
+        surprise, depth_squared = self.surprise.copy(), self.depth_squared.copy()
+        surprise[inside] = 0.0
+        depth_squared[inside] = 0.0
+        return EnvelopeLines(self.step_hz, self.bands, surprise, self.ratio, depth_squared)
+
+
+def envelope_lines(samples: FloatArray, sample_rate_hz: float, max_hz: float) -> EnvelopeLines:
+    """Return the calibrated squared-envelope spectrum of one channel.
+
+    Args:
+        samples: acceleration (samples,), any unit: the result does not depend on it.
+        sample_rate_hz: of the samples.
+        max_hz: highest modulation frequency wanted.
+
+    Returns:
+        Lines from 0 to `max_hz`, or to the width of a band if that is less.
+    """
+    spectrum, step_hz = whitened_spectrum(samples, sample_rate_hz)
+    bands = int(min(max(sample_rate_hz / 2 // MIN_BAND_HZ, 1), MAX_BANDS))
+    edges = np.linspace(1, spectrum.size, bands + 1).astype(int)
+    width = int(np.diff(edges).min())
+    bins = min(int(max_hz / step_hz) + 2, int(0.95 * width))
+    gamma = np.zeros(bins)
+    depth_squared = np.zeros(bins)
+    for first, last in itertools.pairwise(edges):
+        power = squared_envelope_power(spectrum[first:last], bins)
+        background = np.empty(bins)
+        background[0] = power[0]
+        background[1:] = local_background(power[1:], step_hz)
+        gamma += power / np.maximum(background, np.finfo(float).tiny)
+        depth_squared += 4.0 * (power - background) / max(power[0], float(np.finfo(float).tiny))
+    surprise = gamma_surprise(gamma, bands)
+    surprise[:FIRST_BIN] = 0.0
+    depth_squared[:FIRST_BIN] = 0.0
+    return EnvelopeLines(step_hz, bands, surprise, gamma / bands, depth_squared / bands)
+
+
+def whitened_spectrum(samples: FloatArray, sample_rate_hz: float) -> tuple[NDArray[np.complex128], float]:
+    """Return the spectrum divided by its local background and clipped, and the distance of its bins in Hz.
+
+    The record is cut to a length that transforms fast, never padded: padding would make neighbouring bins depend on
+    each other, and the statistics below count on their independence.
+    """
+    length = prev_fast_len(samples.size)
+    spectrum = rfft(samples[:length] - samples[:length].mean())
+    step_hz = sample_rate_hz / length
+    background = local_background(np.abs(spectrum) ** 2, step_hz)
+    spectrum /= np.sqrt(np.maximum(background, np.finfo(float).tiny))
+    spectrum *= np.minimum(1.0, CLIP_RATIO / np.maximum(np.abs(spectrum), np.finfo(float).tiny))
+    return spectrum, step_hz
+
+
+def squared_envelope_power(band: NDArray[np.complex128], bins: int) -> FloatArray:
+    """Return the power of the squared envelope of one band at its first `bins` frequencies.
+
+    The band alone, moved down to zero frequency, is the analytic signal at a rate just high enough: its squared
+    magnitude is the squared envelope, and nothing outside the band is computed.
+    """
+    padded = np.zeros(next_fast_len(band.size + bins, real=False), np.complex128)
+    padded[: band.size] = band
+    envelope = np.abs(ifft(padded)) ** 2
+    power: FloatArray = np.abs(rfft(envelope)[:bins]) ** 2
+    return power
+
+
+def local_background(power: FloatArray, step_hz: float) -> FloatArray:
+    """Return the mean level of noise around every bin, from medians, which lines do not move.
+
+    Medians of adjoining blocks, joined by straight lines: as good as a running median for a level that changes
+    slowly, and many times faster. The median of Exp(1) is ln 2.
+    """
+    block = max(MIN_BACKGROUND_BINS, round(BACKGROUND_WIDTH_HZ / step_hz))
+    blocks = power.size // block
+    if blocks < 2:
+        return np.full(power.size, np.median(power) / math.log(2))
+    medians = np.median(power[: blocks * block].reshape(blocks, block), axis=1) / math.log(2)
+    centres = np.arange(blocks) * block + (block - 1) / 2
+    return np.interp(np.arange(power.size), centres, medians)
+
+
+def gamma_surprise(total: FloatArray, shape: int) -> FloatArray:
+    """Return −ln of the chance that a Gamma(shape) variable exceeds `total`, exact for whole shapes.
+
+    >>> round(float(gamma_surprise(np.array([5.0]), 1)[0]), 6)
+    5.0
+    """
+    safe = np.maximum(total, np.finfo(float).tiny)
+    terms = np.arange(shape)[:, None] * np.log(safe) - np.array([math.lgamma(k + 1) for k in range(shape)])[:, None]
+    largest = terms.max(axis=0)
+    log_sum = largest + np.log(np.exp(terms - largest).sum(axis=0))
+    surprise: FloatArray = np.maximum(safe - log_sum, 0.0)
+    return surprise
