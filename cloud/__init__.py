@@ -1,0 +1,1 @@
+"""The cloud: what gateways report is stored, shown and answered."""

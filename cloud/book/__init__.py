@@ -1,0 +1,1 @@
+"""The book: machines, gateways, alarms, evidence, audit, quarantine, in SQL (SQLite or PostgreSQL)."""

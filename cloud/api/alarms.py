@@ -1,0 +1,132 @@
+"""`/alarms`: what must be acknowledged, why, and what was done."""
+
+from collections.abc import Mapping
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Query
+
+from cloud.alarm_desk import OPEN_STATES, DeskState
+from cloud.api.context import ApiContext, Context, iso
+from cloud.api.cursors import decode_cursor, encode_cursor
+from cloud.api.documents import (
+    Acknowledged,
+    AcknowledgeRequest,
+    AlarmDocument,
+    AlarmItem,
+    AlarmList,
+    FaultLine,
+    SpectrumDocument,
+    TimelineItem,
+)
+from cloud.api.machines import machine_name
+from cloud.api.spectra import spectrum_document
+from cloud.book.acknowledging import acknowledge_alarm
+from cloud.book.tables import Alarm
+from cloud.errors import RequestError
+from cloud.event_hub import Change, Subject
+
+router = APIRouter(prefix="/alarms", tags=["alarms"])
+
+OPEN: Final = "open"
+
+
+@router.get("")
+def list_alarms(
+    context: Context,
+    state: Annotated[list[str] | None, Query(description="ISA-18.2 state, or open; may repeat")] = None,
+    machine: str | None = None,
+    cursor: str | None = None,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 200,
+) -> AlarmList:
+    """Return alarms, the last changed first."""
+    before = None
+    if cursor:
+        changed_ms, alarm_id = decode_cursor(cursor, int, str)
+        before = int(changed_ms), str(alarm_id)
+    rows = context.book.alarms(_states(state or []), machine, before, limit + 1)
+    shown = rows[:limit]
+    evidence = context.book.evidence_states(shown)
+    names = {row.id: machine_name(row) for row in context.book.machines()}
+    last = shown[-1] if len(rows) > limit else None
+    return AlarmList(
+        items=[_item(row, names[row.machine_id], evidence) for row in shown],
+        next=encode_cursor(last.changed_ms, last.id) if last else None,
+    )
+
+
+@router.get("/{alarm_id}")
+def read_alarm(context: Context, alarm_id: str) -> AlarmDocument:
+    """Return one alarm with its timeline."""
+    return _document(context, alarm_id)
+
+
+@router.get("/{alarm_id}/evidence")
+def read_alarm_evidence(context: Context, alarm_id: str) -> SpectrumDocument:
+    """Return what was seen when the alarm was raised."""
+    return spectrum_document(context.book.alarm_evidence(context.book.alarm(alarm_id).id))
+
+
+@router.post("/{alarm_id}/acknowledge")
+def acknowledge(context: Context, alarm_id: str, request: AcknowledgeRequest) -> AlarmDocument:
+    """Say that somebody has seen the alarm."""
+    own_id = acknowledge_alarm(context.engine, alarm_id, request.by, request.comment, context.now_ms())
+    document = _document(context, own_id)
+    context.hub.tell((Change(Subject.ALARM, own_id), Change(Subject.MACHINE, document.machine)))
+    return document
+
+
+def _states(asked: list[str]) -> list[str]:
+    """Return the states that were asked for, `open` spelt out."""
+    states: list[str] = []
+    for word in asked:
+        if word == OPEN:
+            states += OPEN_STATES
+        elif word in DeskState.__members__.values():
+            states.append(word)
+        else:
+            raise RequestError(f"state: {word[:40]!r} is none of {', '.join((OPEN, *DeskState))}")
+    return states
+
+
+def _document(context: ApiContext, alarm_id: str) -> AlarmDocument:
+    row = context.book.alarm(alarm_id)
+    item = _item(row, machine_name(context.book.machine(row.machine_id)), context.book.evidence_states([row]))
+    timeline = [
+        TimelineItem(at=iso(entry.at_ms), who=entry.who, what=entry.what, detail=entry.detail)
+        for entry in context.book.timeline(row.id)
+    ]
+    return AlarmDocument(**item.model_dump(), timeline=timeline)
+
+
+def _item(row: Alarm, name: str, evidence: Mapping[str, str]) -> AlarmItem:
+    seen = None
+    if row.acknowledged_by is not None and row.acknowledged_ms is not None:
+        comment = row.acknowledged_comment or ""
+        seen = Acknowledged(by=row.acknowledged_by, at=iso(row.acknowledged_ms), comment=comment)
+    return AlarmItem(
+        id=row.id,
+        machine=row.machine_id,
+        machine_name=name,
+        component=row.component,
+        family=row.family,
+        state=row.state,
+        condition=row.condition,
+        severity=row.severity,
+        priority=row.priority,
+        label=row.label,
+        sentence=row.sentence,
+        next_step=row.next_step,
+        confidence=row.confidence,
+        channel=row.channel,
+        score=row.score,
+        operating_state=row.operating_state,
+        model=row.model,
+        clock_quality=row.clock_quality,
+        since=iso(row.since_ms),
+        changed=iso(row.changed_ms),
+        occurrences=row.occurrences,
+        late=row.late,
+        acknowledged=seen,
+        evidence=evidence.get(row.id, "none"),
+        lines=[FaultLine(**line) for line in row.lines],
+    )

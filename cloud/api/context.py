@@ -1,0 +1,68 @@
+"""What every resource of the API may use, handed to it by the composition root."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated
+
+from fastapi import Depends, Request
+from sqlalchemy import Engine
+
+from cloud.book.reading import BookReader
+from cloud.errors import RequestError
+from cloud.event_hub import EventHub
+from cloud.status import Status
+from cloud.trends.store import TrendStore
+
+
+@dataclass(frozen=True, slots=True)
+class ApiContext:
+    """The stores, the event hub, and the time.
+
+    Attributes:
+        now_ms: ms UTC.
+    """
+
+    engine: Engine
+    book: BookReader
+    trends: TrendStore
+    hub: EventHub
+    status: Status
+    now_ms: Callable[[], int]
+
+
+def _context(request: Request) -> ApiContext:
+    context = request.app.state.context
+    if not isinstance(context, ApiContext):
+        raise TypeError("the application was made without a context")
+    return context
+
+
+Context = Annotated[ApiContext, Depends(_context)]
+
+
+def iso(time_ms: int) -> str:
+    """Return a time as ISO 8601 in UTC.
+
+    >>> iso(0)
+    '1970-01-01T00:00:00.000Z'
+    """
+    return datetime.fromtimestamp(time_ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def parse_time(name: str, text: str | None) -> int | None:
+    """Return a query parameter as ms UTC: ISO 8601 (without zone: UTC) or a number of ms.
+
+    Raises:
+        RequestError: neither.
+    """
+    if text is None:
+        return None
+    try:
+        if text.lstrip("-").isdigit():
+            return int(text)
+        # A plus sign in a query arrives as a space unless it was escaped.
+        moment = datetime.fromisoformat(text.replace(" ", "+") if "T" in text else text)
+        return round((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
+    except (ValueError, OverflowError) as error:
+        raise RequestError(f"{name}: {text[:40]!r} is no time: give ISO 8601 such as 2026-01-31T12:00:00Z") from error

@@ -1,0 +1,190 @@
+"""`/machines`: the fleet, one machine, and its trends."""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Query
+
+from cloud.api.context import ApiContext, Context, iso, parse_time
+from cloud.api.cursors import decode_cursor, encode_cursor
+from cloud.api.documents import (
+    Channel,
+    FeatureName,
+    HealthTrend,
+    MachineDocument,
+    MachineFacts,
+    MachineItem,
+    MachineList,
+    OpenAlarms,
+    Series,
+    States,
+    TrendDocument,
+    Verdict,
+)
+from cloud.book.tables import Alarm, Gateway, Machine
+from cloud.errors import RequestError
+from cloud.trends.store import HEALTH_INDEX, MAX_POINTS, SCORE, MachineLatest
+from models.contract.vocabulary import AlarmState, Priority, Severity
+
+router = APIRouter(prefix="/machines", tags=["machines"])
+
+DAY_MS: Final = 86_400_000
+STALE_AFTER_MS: Final = 5 * 60_000
+"""A machine is summarised every minute; five missed ones are worth a word."""
+
+HEALTH_DAYS: Final = 30
+HEALTH_POINTS: Final = 60
+DEFAULT_SPAN_DAYS: Final = 7
+
+
+@router.get("")
+def list_machines(
+    context: Context, cursor: str | None = None, limit: Annotated[int, Query(ge=1, le=1000)] = 500
+) -> MachineList:
+    """Return the fleet in the order of ids."""
+    after = str(decode_cursor(cursor, str)[0]) if cursor else ""
+    rows = context.book.machines(after, limit + 1)
+    latest = context.trends.latest_machines()
+    alarms = context.book.open_alarms()
+    gateways = {gateway.id: gateway for gateway in context.book.gateways()}
+    items = [
+        _item(context, row, gateways[row.gateway_id], latest.get(row.id), alarms.get(row.id, ()))
+        for row in rows[:limit]
+    ]
+    return MachineList(items=items, next=encode_cursor(items[-1].id) if len(rows) > limit else None)
+
+
+@router.get("/{machine_id}")
+def read_machine(context: Context, machine_id: str) -> MachineDocument:
+    """Return one machine with its channels, features and facts."""
+    row = context.book.machine(machine_id)
+    item = _item(
+        context,
+        row,
+        context.book.gateway(row.gateway_id),
+        context.trends.latest_machines().get(row.id),
+        context.book.open_alarms().get(row.id, ()),
+    )
+    return MachineDocument(
+        **item.model_dump(),
+        channels=[
+            Channel(
+                name=channel["name"],
+                unit=channel.get("unit"),
+                sample_rate_hz=channel.get("sample_rate_hz"),
+                bearing=channel.get("bearing"),
+            )
+            for channel in row.channels
+        ],
+        features=[FeatureName(name=feature["name"], unit=feature.get("unit")) for feature in row.features],
+        facts=MachineFacts(
+            speed_rpm=row.facts.get("speed_rpm"),
+            machine_group=row.facts.get("machine_group"),
+            support=row.facts.get("support"),
+        ),
+    )
+
+
+@router.get("/{machine_id}/trends")
+def read_trends(  # noqa: PLR0917 - each argument is one query parameter, FastAPI passes them by name
+    context: Context,
+    machine_id: str,
+    feature: Annotated[list[str] | None, Query(description="may repeat; also score and health_index")] = None,
+    from_time: Annotated[str | None, Query(alias="from")] = None,
+    to_time: Annotated[str | None, Query(alias="to")] = None,
+    points: Annotated[int, Query(ge=1, le=MAX_POINTS)] = 500,
+) -> TrendDocument:
+    """Return trends between two times, by default the last week of data, in at most so many points each."""
+    row = context.book.machine(machine_id)
+    span = context.trends.span_ms(machine_id)
+    last_ms = span[1] if span else context.now_ms()
+    to_ms = parse_time("to", to_time)
+    to_ms = last_ms + 1 if to_ms is None else to_ms
+    from_ms = parse_time("from", from_time)
+    if from_ms is None:
+        from_ms = max(to_ms - DEFAULT_SPAN_DAYS * DAY_MS, span[0] if span and span[0] < to_ms else 0)
+    if from_ms >= to_ms:
+        raise RequestError("from: must be before to")
+    units = {known["name"]: known.get("unit") for known in row.features} | {SCORE: "1", HEALTH_INDEX: "%"}
+    trend = context.trends.trend(machine_id, feature or [HEALTH_INDEX], from_ms, to_ms, points)
+    return TrendDocument(
+        machine=machine_id,
+        from_time=iso(from_ms),
+        to_time=iso(to_ms),
+        bucket_s=trend.bucket_ms / 1000,
+        series=[
+            Series(
+                feature=series.name,
+                unit=units.get(series.name),
+                t_ms=series.t_ms.tolist(),
+                mean=series.mean.tolist(),
+                min=series.low.tolist(),
+                max=series.high.tolist(),
+                late=series.late.tolist(),
+            )
+            for series in trend.series
+        ],
+        states=States(t_ms=list(trend.states.t_ms), value=list(trend.states.value)),
+    )
+
+
+def machine_name(machine: Machine) -> str:
+    """Return what people call a machine."""
+    return machine.display_name or machine.device
+
+
+def _item(
+    context: ApiContext, row: Machine, gateway: Gateway, latest: MachineLatest | None, alarms: Sequence[Alarm]
+) -> MachineItem:
+    silent = latest is None or context.now_ms() - latest.received_ms > STALE_AFTER_MS
+    return MachineItem(
+        id=row.id,
+        name=machine_name(row),
+        path=row.path or gateway.group_name,
+        machine_class=row.machine_class,
+        gateway=row.gateway_id,
+        operating_state=latest.operating_state if latest else None,
+        health_index=latest.health_index if latest else None,
+        score=latest.score if latest else None,
+        zone=latest.zone if latest else None,
+        learning_progress=latest.learning_progress if latest else None,
+        last_data=iso(latest.end_ms) if latest else None,
+        stale=silent or not gateway.online or not row.alive,
+        open_alarms=OpenAlarms(**_counts(alarms)),
+        verdict=_verdict(alarms),
+        health_trend=_health_trend(context, row.id, latest),
+    )
+
+
+def _counts(alarms: Sequence[Alarm]) -> Mapping[str, int]:
+    return {priority.value: sum(alarm.priority == priority for alarm in alarms) for priority in Priority}
+
+
+def _verdict(alarms: Sequence[Alarm]) -> Verdict | None:
+    """Return the open alarm that matters most: still active, then priority, then severity, then the oldest."""
+    if not alarms:
+        return None
+    first = max(
+        alarms,
+        key=lambda alarm: (
+            alarm.condition == AlarmState.ACTIVE,
+            list(Priority).index(Priority(alarm.priority)),
+            list(Severity).index(Severity(alarm.severity)),
+            -alarm.since_ms,
+        ),
+    )
+    return Verdict(label=first.label, sentence=first.sentence, severity=first.severity, since=iso(first.since_ms))
+
+
+def _health_trend(context: ApiContext, machine_id: str, latest: MachineLatest | None) -> HealthTrend:
+    """Return the last 30 days of data, or what there is of them."""
+    span = context.trends.span_ms(machine_id) if latest else None
+    if span is None:
+        return HealthTrend(t_ms=[], value=[])
+    from_ms = max(span[0], span[1] - HEALTH_DAYS * DAY_MS)
+    trend = context.trends.trend(machine_id, (HEALTH_INDEX,), from_ms, span[1] + 1, HEALTH_POINTS)
+    if not trend.series:
+        return HealthTrend(t_ms=[], value=[])
+    # Buckets begin at full hours, so the first may begin before the span and make one too many.
+    series = trend.series[0]
+    return HealthTrend(t_ms=series.t_ms[-HEALTH_POINTS:].tolist(), value=series.mean[-HEALTH_POINTS:].round(1).tolist())

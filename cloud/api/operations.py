@@ -1,0 +1,72 @@
+"""`/healthz`, `/readyz` and `/metrics`: for those who run the cloud."""
+
+from collections.abc import Iterator
+from http import HTTPStatus
+
+from fastapi import APIRouter, Response
+from fastapi.responses import JSONResponse
+
+from cloud.api.context import ApiContext, Context
+
+router = APIRouter(tags=["operations"])
+
+
+@router.get("/healthz")
+def healthz() -> dict[str, str]:
+    """Return that the process answers."""
+    return {"status": "ok"}
+
+
+@router.get("/readyz")
+def readyz(context: Context) -> JSONResponse:
+    """Return whether records can be taken right now, and if not, why."""
+    status = context.status
+    problems = []
+    if not status.broker_connected:
+        problems.append(f"broker {status.broker}: {status.broker_problem}")
+    if status.store_problem is not None:
+        problems.append(status.store_problem)
+    code = HTTPStatus.SERVICE_UNAVAILABLE if problems else HTTPStatus.OK
+    return JSONResponse({"ready": not problems, "problems": problems}, int(code))
+
+
+@router.get("/metrics")
+def metrics(context: Context) -> Response:
+    """Return counts for Prometheus.
+
+    Source: Prometheus exposition formats, text-based format 0.0.4.
+    """
+    return Response("".join(_lines(context)), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+def _lines(context: ApiContext) -> Iterator[str]:
+    """Yield the lines, a HELP and a TYPE before each metric."""
+    status = context.status
+    plain = (
+        ("broker_connected", "gauge", "1 while the session with the broker stands", int(status.broker_connected)),
+        ("broker_connections_total", "counter", "sessions with the broker", status.connections),
+        ("messages_total", "counter", "MQTT messages taken", status.messages),
+        ("payload_bytes_total", "counter", "bytes of their payloads", status.payload_bytes),
+        ("messages_waiting", "gauge", "messages between socket and stores", status.waiting),
+        ("messages_waiting_limit", "gauge", "beyond this many, reading pauses", status.waiting_limit),
+        ("reading_pauses_total", "counter", "times reading paused because the stores were behind", status.pauses),
+        ("batches_total", "counter", "batches stored", status.batches),
+        ("batch_seconds_total", "counter", "time spent storing them", round(status.batch_s, 3)),
+        ("records_stored_total", "counter", "records stored", status.records_stored),
+        ("records_duplicate_total", "counter", "records that were stored before", status.records_duplicate),
+        ("readings_total", "counter", "values of foreign edge nodes and of gateways", status.readings),
+        ("acknowledgements_total", "counter", "acknowledgements sent", status.acknowledgements),
+        ("rebirth_requests_total", "counter", "rebirths asked for", status.rebirth_requests),
+        ("sequence_gaps_total", "counter", "gaps in the sequence numbers of edge nodes", status.sequence_gaps),
+        ("quarantine_messages", "gauge", "messages in quarantine", context.book.quarantine_size()),
+    )
+    for name, kind, text, value in plain:
+        yield f"# HELP plantpulse_{name} {text}\n# TYPE plantpulse_{name} {kind}\nplantpulse_{name} {value}\n"
+    yield "# HELP plantpulse_quarantined_total messages put into quarantine\n"
+    yield "# TYPE plantpulse_quarantined_total counter\n"
+    for reason, count in sorted(status.quarantined.items()):
+        yield f'plantpulse_quarantined_total{{reason="{reason}"}} {count}\n'
+    yield "# HELP plantpulse_gateway_online 1 while a gateway is connected\n# TYPE plantpulse_gateway_online gauge\n"
+    for gateway in context.book.gateways():
+        identifier = gateway.id.replace("\\", "\\\\").replace('"', '\\"')
+        yield f'plantpulse_gateway_online{{gateway="{identifier}"}} {int(gateway.online)}\n'

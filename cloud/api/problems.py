@@ -1,0 +1,65 @@
+"""Errors become RFC 9457 problem documents here and nowhere else."""
+
+from __future__ import annotations
+
+import json
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Final
+
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from cloud.errors import CloudError, ConflictError, NotFoundError, RequestError, StoreError
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI, Request
+
+MEDIA_TYPE: Final = "application/problem+json"
+
+STATUS: Final[tuple[tuple[type[CloudError], HTTPStatus], ...]] = (
+    (NotFoundError, HTTPStatus.NOT_FOUND),
+    (ConflictError, HTTPStatus.CONFLICT),
+    (RequestError, HTTPStatus.UNPROCESSABLE_ENTITY),
+    (StoreError, HTTPStatus.SERVICE_UNAVAILABLE),
+    (CloudError, HTTPStatus.INTERNAL_SERVER_ERROR),
+)
+
+
+def problem(status: HTTPStatus, detail: str, instance: str, **extensions: Any) -> JSONResponse:
+    """Return a problem document.
+
+    Source: RFC 9457, section 3.1; `type` is left out, which means about:blank: the title is the status.
+    """
+    document = {"title": status.phrase, "status": int(status), "detail": detail, "instance": instance, **extensions}
+    return JSONResponse(document, int(status), media_type=MEDIA_TYPE)
+
+
+def problem_body(status: HTTPStatus, detail: str) -> bytes:
+    """Return the bytes of a problem document for code that answers below the application."""
+    return json.dumps({"title": status.phrase, "status": int(status), "detail": detail}).encode()
+
+
+def add_problem_documents(app: FastAPI) -> None:
+    """Make an application answer every error with a problem document."""
+
+    async def answer_cloud_error(request: Request, error: Exception) -> JSONResponse:
+        status = next((status for kind, status in STATUS if isinstance(error, kind)), HTTPStatus.INTERNAL_SERVER_ERROR)
+        return problem(status, str(error), request.url.path)
+
+    async def answer_http_error(request: Request, error: Exception) -> JSONResponse:
+        if not isinstance(error, HTTPException):  # pragma: no cover - the table below gives us no other
+            raise error
+        status = HTTPStatus(error.status_code)
+        return problem(status, str(error.detail), request.url.path)
+
+    async def answer_bad_request(request: Request, error: Exception) -> JSONResponse:
+        if not isinstance(error, RequestValidationError):  # pragma: no cover - the table below gives us no other
+            raise error
+        wrong = [{"at": ".".join(map(str, one["loc"])), "why": one["msg"]} for one in error.errors()]
+        detail = "; ".join(f"{one['at']}: {one['why']}" for one in wrong)
+        return problem(HTTPStatus.UNPROCESSABLE_ENTITY, detail, request.url.path, errors=wrong)
+
+    app.add_exception_handler(CloudError, answer_cloud_error)
+    app.add_exception_handler(HTTPException, answer_http_error)
+    app.add_exception_handler(RequestValidationError, answer_bad_request)

@@ -1,0 +1,186 @@
+"""What a cloud is told in its TOML file: read once, checked strictly, passed down in slices.
+
+    [cloud]
+    data_dir = "./cloud"            # the stores; one process at a time
+    host_id = "plantpulse"          # our Sparkplug host id; gateways name it as the one whose word counts
+    groups = ["#all"]               # Sparkplug groups to listen to
+    [mqtt]
+    host = "127.0.0.1"
+    port = 1883
+    [http]
+    host = "127.0.0.1"
+    port = 8080
+    [retention]
+    summary_days = 35
+
+An error names the file, the line where it can be found, the key, and for an unknown key the nearest known one.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import tomllib
+from pathlib import Path
+from typing import Annotated, Final
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from cloud.errors import CloudConfigurationError
+from models.contract.errors import TopicError
+from models.contract.topics import check_id
+
+ALL_GROUPS: Final = "#all"
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class StoreSettings(_Section):
+    """Where the stores are and who we are on the broker.
+
+    Attributes:
+        data_dir: directory of the stores, made if missing; relative to the configuration file.
+        host_id: Sparkplug host id.
+        groups: Sparkplug groups to listen to; ``#all`` means every one.
+    """
+
+    data_dir: Path = Path("plantpulse-cloud")
+    host_id: str = "plantpulse"
+    groups: tuple[str, ...] = (ALL_GROUPS,)
+
+    @field_validator("host_id")
+    @classmethod
+    def _host_id_is_allowed(cls, host_id: str) -> str:
+        try:
+            return check_id(host_id)
+        except TopicError as error:
+            raise ValueError(str(error)) from error
+
+    @field_validator("groups")
+    @classmethod
+    def _groups_are_allowed(cls, groups: tuple[str, ...]) -> tuple[str, ...]:
+        if not groups:
+            raise ValueError(f'name at least one group, or "{ALL_GROUPS}"')
+        for group in groups:
+            if group != ALL_GROUPS:
+                try:
+                    check_id(group)
+                except TopicError as error:
+                    raise ValueError(str(error)) from error
+        return groups
+
+
+class MqttSettings(_Section):
+    """The broker.
+
+    Attributes:
+        keepalive_s: after one and a half of these without a sign of life the broker publishes our will.
+        queue_messages: messages held between socket and stores; when full, reading stops and gateways keep theirs.
+    """
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=1, le=65535)] = 1883
+    username: str | None = None
+    password: str | None = None
+    keepalive_s: Annotated[int, Field(ge=5, le=3600)] = 30
+    queue_messages: Annotated[int, Field(ge=100, le=1_000_000)] = 5_000
+
+
+class HttpSettings(_Section):
+    """The API and the console; on loopback unless told otherwise, because there are no users yet."""
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 8080
+
+
+class RetentionSettings(_Section):
+    """How long each grain of history is kept, in days.
+
+    Attributes:
+        summary_days: summaries as they came, with the vectors that retraining learns from.
+        minute_days, hour_days: rollups; the daily ones stay for good.
+        reading_days: single values of foreign edge nodes and of gateways.
+        spectrum_days: periodic spectra; evidence of alarms stays for good.
+    """
+
+    summary_days: Annotated[float, Field(gt=0)] = 35.0
+    minute_days: Annotated[float, Field(gt=0)] = 100.0
+    hour_days: Annotated[float, Field(gt=0)] = 1_100.0
+    reading_days: Annotated[float, Field(gt=0)] = 35.0
+    spectrum_days: Annotated[float, Field(gt=0)] = 100.0
+
+
+class CloudSettings(_Section):
+    """Everything a cloud is told."""
+
+    cloud: StoreSettings = StoreSettings()
+    mqtt: MqttSettings = MqttSettings()
+    http: HttpSettings = HttpSettings()
+    retention: RetentionSettings = RetentionSettings()
+
+
+def read_configuration(path: Path) -> CloudSettings:
+    """Return the settings of a TOML file.
+
+    Raises:
+        CloudConfigurationError: the file cannot be read, is no TOML, or says something that cannot be used.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise CloudConfigurationError(f"{path}: cannot be read ({error.strerror}): give the path of a file") from error
+    except UnicodeDecodeError as error:
+        raise CloudConfigurationError(f"{path}: is not UTF-8 text: save it as UTF-8") from error
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise CloudConfigurationError(f"{path}: is not valid TOML: {error}") from error
+    try:
+        settings = CloudSettings.model_validate(document)
+    except ValidationError as error:
+        raise CloudConfigurationError(_first_error(path, text, error)) from error
+    data_dir = (path.parent / settings.cloud.data_dir.expanduser()).resolve()
+    return settings.model_copy(update={"cloud": settings.cloud.model_copy(update={"data_dir": data_dir})})
+
+
+def _first_error(path: Path, text: str, error: ValidationError) -> str:
+    """Return one line on the first thing that is wrong."""
+    first = error.errors(include_url=False)[0]
+    location = [str(step) for step in first["loc"]]
+    key = ".".join(location)
+    where = f"{path}:{line}" if (line := _line_of(text, location)) else str(path)
+    if first["type"] == "extra_forbidden":
+        nearest = difflib.get_close_matches(location[-1], _known_keys(location[:-1]), n=1, cutoff=0.5)
+        hint = f"did you mean {nearest[0]!r}?" if nearest else f"known here: {', '.join(_known_keys(location[:-1]))}"
+        return f"{where}: unknown key {key!r}: {hint}"
+    message = first["msg"].removeprefix("Value error, ")
+    return f"{where}: {key!r}: {message}, but the file says {first['input']!r:.80}"
+
+
+def _known_keys(section: list[str]) -> list[str]:
+    """Return the keys that are allowed in a section."""
+    if not section:
+        return list(CloudSettings.model_fields)
+    field = CloudSettings.model_fields.get(section[0])
+    inner = field.annotation if field else None
+    return list(inner.model_fields) if isinstance(inner, type) and issubclass(inner, BaseModel) else []
+
+
+def _line_of(text: str, location: list[str]) -> int | None:
+    """Return the number of the line that sets a key, or of its section's header."""
+    section = ""
+    header_line = None
+    for number, line in enumerate(text.splitlines(), start=1):
+        if header := re.match(r"\s*\[\s*([^\[\]]+?)\s*\]", line):
+            section = header.group(1)
+            if section == location[0]:
+                header_line = number
+        elif (
+            (setting := re.match(r"\s*([A-Za-z0-9_\-]+)\s*=", line))
+            and setting.group(1) == location[-1]
+            and section == (location[0] if len(location) > 1 else "")
+        ):
+            return number
+    return header_line

@@ -1,0 +1,81 @@
+"""Serves the application with uvicorn inside our event loop, and stops when it is told to.
+
+The address is bound before anything starts, so that a busy port is one clear line and not a half-started cloud.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import uvicorn
+
+from cloud.errors import AddressError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from fastapi import FastAPI
+
+    from cloud.configuration import HttpSettings
+
+GRACE_S = 3
+"""How long open requests may take to end once we stop."""
+
+
+def bind(settings: HttpSettings) -> socket.socket:
+    """Return a listening socket.
+
+    Raises:
+        AddressError: the address is in use, or is not ours.
+    """
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    # Without it the port of a cloud that just stopped stays busy for a minute.
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((settings.host, settings.port))
+        listener.listen(128)
+    except OSError as error:
+        listener.close()
+        reason = error.strerror or str(error)
+        raise AddressError(
+            f"http {settings.host}:{settings.port}: cannot listen ({reason}): stop what uses it, or set http.port"
+        ) from error
+    listener.setblocking(False)  # noqa: FBT003 - the only way socket takes it
+    return listener
+
+
+class _Server(uvicorn.Server):
+    """Uvicorn that says when it answers, without its signal handlers: signals belong to the composition root."""
+
+    def __init__(self, config: uvicorn.Config, up: asyncio.Event) -> None:
+        super().__init__(config)
+        self._up = up
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._up.set()
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+async def serve_http(app: FastAPI, listener: socket.socket, stop: asyncio.Event, up: asyncio.Event) -> None:
+    """Answer requests until `stop`; set `up` once the first can be answered."""
+    config = uvicorn.Config(
+        app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=GRACE_S, server_header=False
+    )
+    server = _Server(config, up)
+    serving = asyncio.create_task(server.serve(sockets=[listener]), name="uvicorn")
+    stopping = asyncio.create_task(stop.wait(), name="http stop")
+    try:
+        await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        server.should_exit = True
+        await serving
+    finally:
+        stopping.cancel()
+        serving.cancel()

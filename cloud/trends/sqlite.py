@@ -1,0 +1,377 @@
+"""The embedded trend store: one SQLite file in WAL mode, no server.
+
+Ingest writes through one connection; each reading thread has its own and never waits for the writer. Readers get the
+finest grain whose rows fit and whose retention still covers the time asked for. Where a bucket of a rollup holds
+steady running, features are those of steady running only: a coarse point that mixed in standstill would say how long
+the machine ran, not how it felt.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+from collections import defaultdict
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cloud.errors import DataDirectoryError, StoreError
+from cloud.trends.rollups import ROLLUP, Bucketed, Points, into_buckets
+from cloud.trends.sqlite_schema import SCHEMA, SCHEMA_VERSION
+from cloud.trends.sqlite_writing import BatchWriter
+from cloud.trends.store import (
+    GRAIN_MS,
+    HEALTH_INDEX,
+    MAX_POINTS,
+    SCORE,
+    VITALS,
+    Grain,
+    LatestReading,
+    MachineLatest,
+    Reading,
+    StateStrip,
+    StoredSummary,
+    Trend,
+    TrendSeries,
+    Written,
+)
+from models.contract.vocabulary import is_steady
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from cloud.configuration import RetentionSettings
+
+DAY_MS = 86_400_000
+ROWS_PER_POINT = 4
+"""Rows read for one point before the next coarser grain is taken."""
+
+Row = tuple[Any, ...]
+
+
+class SqliteTrendStore:
+    """A `TrendStore` in one file."""
+
+    def __init__(self, path: Path, retention: RetentionSettings) -> None:
+        self._path = path
+        self._retention = retention
+        self._local = threading.local()
+        self._readers: list[sqlite3.Connection] = []
+        self._lock = threading.Lock()
+        try:
+            self._writer = self._connect()
+            self._prepare()
+        except sqlite3.Error as error:
+            raise DataDirectoryError(
+                f"{path}: the trends cannot be opened ({error}): check the path, its rights"
+            ) from error
+        self._batches = BatchWriter(self._writer)
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(self._path, timeout=10.0, isolation_level=None, check_same_thread=False)
+        # FULL, because an acknowledgement after the commit deletes the record on the gateway.
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "temp_store=MEMORY"):
+            connection.execute(f"PRAGMA {pragma}")
+        return connection
+
+    def _prepare(self) -> None:
+        (version,) = self._writer.execute("PRAGMA user_version").fetchone()
+        if version > SCHEMA_VERSION:
+            raise DataDirectoryError(
+                f"{self._path}: written by a newer version (schema {version}, this one reads {SCHEMA_VERSION}): upgrade"
+            )
+        if version == 0:
+            self._writer.executescript(f"BEGIN; {SCHEMA}; PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
+
+    def write(self, summaries: Sequence[StoredSummary], readings: Sequence[Reading]) -> Written:
+        """Store a batch in one transaction; see `TrendStore.write`."""
+        try:
+            self._writer.execute("BEGIN IMMEDIATE")
+            written = self._batches.write(summaries, readings)
+            self._writer.execute("COMMIT")
+        except BaseException as error:
+            if self._writer.in_transaction:
+                self._writer.execute("ROLLBACK")
+            self._batches.forget()
+            if isinstance(error, sqlite3.Error):
+                raise StoreError(f"{self._path}: trends were not stored: {error}") from error
+            raise
+        return written
+
+    def prune(self, now_ms: int) -> int:
+        """Drop what is older than its retention; return how many rows went."""
+        days = self._retention
+        removals = (
+            ("DELETE FROM summary WHERE start_ms < ?", days.summary_days),
+            ("DELETE FROM rollup WHERE grain = 'minute' AND start_ms < ?", days.minute_days),
+            ("DELETE FROM vital WHERE grain = 'minute' AND start_ms < ?", days.minute_days),
+            ("DELETE FROM reading_rollup WHERE grain = 'minute' AND start_ms < ?", days.minute_days),
+            ("DELETE FROM rollup WHERE grain = 'hour' AND start_ms < ?", days.hour_days),
+            ("DELETE FROM vital WHERE grain = 'hour' AND start_ms < ?", days.hour_days),
+            ("DELETE FROM reading_rollup WHERE grain = 'hour' AND start_ms < ?", days.hour_days),
+            ("DELETE FROM reading WHERE time_ms < ?", days.reading_days),
+        )
+        try:
+            return sum(
+                self._writer.execute(statement, (now_ms - int(kept_days * DAY_MS),)).rowcount
+                for statement, kept_days in removals
+            )
+        except sqlite3.Error as error:
+            raise StoreError(f"{self._path}: old trends were not dropped: {error}") from error
+
+    def close(self) -> None:
+        """Close every connection."""
+        with self._lock:
+            for connection in (*self._readers, self._writer):
+                connection.close()
+            self._readers.clear()
+
+    def _query(self, statement: str, parameters: Sequence[object] = ()) -> list[Row]:
+        """Return the rows of a question asked through this thread's own connection."""
+        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if connection is None:
+            connection = self._local.connection = self._connect()
+            with self._lock:
+                self._readers.append(connection)
+        with closing(connection.execute(statement, parameters)) as cursor:
+            return cursor.fetchall()
+
+    def latest_machines(self) -> Mapping[str, MachineLatest]:
+        """Return the newest summary of every machine, by asset id."""
+        rows = self._query(
+            "SELECT asset_id, start_ms, end_ms, received_ms, state, score, health_index, zone, learning_progress"
+            " FROM machine_latest JOIN asset ON asset.key = machine_latest.asset"
+        )
+        return {row[0]: MachineLatest(*row) for row in rows}
+
+    def latest_readings(self, source: str) -> Sequence[LatestReading]:
+        """Return the newest value of every metric of a gateway, by name."""
+        rows = self._query(
+            "SELECT name, unit, time_ms, value, text, quality FROM series WHERE source = ? ORDER BY name", (source,)
+        )
+        return [LatestReading(*row) for row in rows]
+
+    def span_ms(self, asset_id: str) -> tuple[int, int] | None:
+        """Return start of the oldest and end of the newest summary of a machine, or None."""
+        rows = self._query(
+            "SELECT (SELECT min(start_ms) FROM vital WHERE asset = key AND grain = 'day'), end_ms,"
+            " (SELECT min(start_ms) FROM summary WHERE asset = key)"
+            " FROM asset JOIN machine_latest ON machine_latest.asset = key WHERE asset_id = ?",
+            (asset_id,),
+        )
+        if not rows:
+            return None
+        first_day, end_ms, first_summary = rows[0]
+        if first_summary is not None and first_summary // DAY_MS * DAY_MS == first_day:
+            return first_summary, end_ms
+        return first_day, end_ms
+
+    def trend(self, asset_id: str, names: Sequence[str], from_ms: int, to_ms: int, points: int) -> Trend:
+        """Return features and vitals of a machine in [from_ms, to_ms) in at most `points` points each."""
+        points = max(1, min(points, MAX_POINTS))
+        keys = self._query("SELECT key FROM asset WHERE asset_id = ?", (asset_id,))
+        if not keys:
+            return Trend(asset_id, from_ms, to_ms, 1, ())
+        span = (int(keys[0][0]), from_ms, to_ms)
+        grain = self._grain(span, points)
+        wanted_ms = -(-(to_ms - from_ms) // points)
+        vitals = self._vitals(span, grain)
+        features = [name for name in names if name not in VITALS]
+        measured = self._features(span, grain, features) if features else {}
+        measured |= {name: _vital_points(vitals, name) for name in names if name in VITALS}
+        if grain is Grain.SUMMARY:
+            usual_ms = int(np.median([row[2] - row[0] for row in vitals])) if vitals else 1
+            bucket_ms = 1 if len(vitals) <= points else wanted_ms
+            shown_ms = max(usual_ms, bucket_ms)
+        else:
+            length_ms = GRAIN_MS[grain]
+            bucket_ms = shown_ms = -(-wanted_ms // length_ms) * length_ms
+        series = tuple(_series(name, into_buckets(measured[name], bucket_ms)) for name in names if name in measured)
+        return Trend(asset_id, from_ms, to_ms, shown_ms, series, _states(vitals, bucket_ms, shown_ms))
+
+    def _grain(self, span: tuple[int, int, int], points: int) -> Grain:
+        """Return the finest grain whose rows are few enough and reach as far back as the coarser ones."""
+        limit = points * ROWS_PER_POINT
+        asset, from_ms, to_ms = span
+        for grain in (Grain.SUMMARY, Grain.MINUTE, Grain.HOUR):
+            table = "summary WHERE" if grain is Grain.SUMMARY else f"vital WHERE grain = '{grain}' AND"
+            # Table and grain are ours; only numbers come from outside, and they are bound.
+            rows, oldest = self._query(
+                f"SELECT count(*), min(start_ms) FROM (SELECT start_ms FROM {table}"  # noqa: S608
+                " asset = ? AND start_ms >= ? AND start_ms < ? ORDER BY start_ms LIMIT ?)",
+                (asset, from_ms, to_ms, limit + 1),
+            )[0]
+            (first_day,) = self._query(
+                "SELECT min(start_ms) FROM vital WHERE asset = ? AND grain = 'day' AND start_ms >= ? AND start_ms < ?",
+                (asset, from_ms // DAY_MS * DAY_MS, to_ms),
+            )[0]
+            reaches = first_day is None or (oldest is not None and oldest < max(first_day, from_ms) + DAY_MS)
+            if rows <= limit and reaches:
+                return grain
+        return Grain.DAY
+
+    def _vitals(self, span: tuple[int, int, int], grain: Grain) -> list[Row]:
+        """Return (start, windows, end, state, late, score n/total/low/high, health n/total/low/high), by start."""
+        if grain is Grain.SUMMARY:
+            return self._query(
+                "SELECT start_ms, windows, end_ms, state, late,"
+                " score IS NOT NULL, coalesce(score, 0), score, score,"
+                " health_index IS NOT NULL, coalesce(health_index, 0), health_index, health_index"
+                " FROM summary WHERE asset = ? AND start_ms >= ? AND start_ms < ? ORDER BY start_ms, record_id",
+                span,
+            )
+        length_ms = GRAIN_MS[grain]
+        asset, from_ms, to_ms = span
+        return self._query(
+            "SELECT start_ms, windows, start_ms + ?, state, late, score_n, score_total, score_low, score_high,"
+            " health_n, health_total, health_low, health_high"
+            " FROM vital WHERE asset = ? AND grain = ? AND start_ms >= ? AND start_ms < ? ORDER BY start_ms",
+            (length_ms, asset, grain.value, from_ms // length_ms * length_ms, to_ms),
+        )
+
+    def _features(self, span: tuple[int, int, int], grain: Grain, names: Sequence[str]) -> dict[str, Points]:
+        """Return the points of features at one grain, from the rows of every feature set that has them."""
+        asset, from_ms, to_ms = span
+        if grain is Grain.SUMMARY:
+            rows = self._query(
+                "SELECT feature_set, start_ms, late, windows, state, vectors FROM summary"
+                " WHERE asset = ? AND start_ms >= ? AND start_ms < ? ORDER BY start_ms, record_id",
+                span,
+            )
+        else:
+            length_ms = GRAIN_MS[grain]
+            rows = _steady_where_possible(
+                self._query(
+                    "SELECT feature_set, start_ms, late, 1, state, features FROM rollup"
+                    " WHERE asset = ? AND grain = ? AND start_ms >= ? AND start_ms < ? ORDER BY start_ms",
+                    (asset, grain.value, from_ms // length_ms * length_ms, to_ms),
+                )
+            )
+        by_set: dict[int, list[Row]] = defaultdict(list)
+        for row in rows:
+            by_set[row[0]].append(row)
+        pieces: dict[str, list[Points]] = defaultdict(list)
+        for feature_set, its_rows in by_set.items():
+            columns = self._columns(feature_set)
+            cut = _cut_summaries if grain is Grain.SUMMARY else _cut_rollups
+            for name in names:
+                if name in columns:
+                    pieces[name].append(cut(its_rows, len(columns), columns[name]))
+        return {name: _joined(found) for name, found in pieces.items()}
+
+    def _columns(self, feature_set: int) -> dict[str, int]:
+        """Return where each feature stands in the vectors of a feature set."""
+        rows = self._query("SELECT names FROM feature_set WHERE key = ?", (feature_set,))
+        return {name: index for index, name in enumerate(json.loads(rows[0][0]))}
+
+    def readings(self, source: str, name: str, from_ms: int, to_ms: int, points: int) -> TrendSeries:
+        """Return a metric of a gateway in [from_ms, to_ms) in at most `points` points."""
+        points = max(1, min(points, MAX_POINTS))
+        keys = self._query("SELECT key FROM series WHERE source = ? AND name = ?", (source, name))
+        if not keys:
+            return _series(name, into_buckets(_points([]), 1))
+        rows = self._query(
+            "SELECT time_ms, 1, value, value, value FROM reading"
+            " WHERE series = ? AND time_ms >= ? AND time_ms < ? ORDER BY time_ms LIMIT ?",
+            (keys[0][0], from_ms, to_ms, points * ROWS_PER_POINT + 1),
+        )
+        wanted_ms = max(1, -(-(to_ms - from_ms) // points))
+        if len(rows) <= points * ROWS_PER_POINT:
+            return _series(name, into_buckets(_points(rows), 1 if len(rows) <= points else wanted_ms))
+        grain = Grain.MINUTE if wanted_ms < GRAIN_MS[Grain.HOUR] else Grain.HOUR
+        length_ms = GRAIN_MS[grain]
+        rows = self._query(
+            "SELECT start_ms, n, total, low, high FROM reading_rollup"
+            " WHERE series = ? AND grain = ? AND start_ms >= ? AND start_ms < ? ORDER BY start_ms",
+            (keys[0][0], grain.value, from_ms // length_ms * length_ms, to_ms),
+        )
+        return _series(name, into_buckets(_points(rows), -(-wanted_ms // length_ms) * length_ms))
+
+
+def _steady_where_possible(rows: list[Row]) -> list[Row]:
+    """Leave out other states from every bucket (row[1]) that has steady running (row[4])."""
+    steady = {row[1] for row in rows if is_steady(row[4])}
+    return [row for row in rows if row[1] not in steady or is_steady(row[4])]
+
+
+def _cut_summaries(rows: list[Row], features: int, column: int) -> Points:
+    """Return one feature from the vectors of summaries: (rows, 5, features) float32."""
+    vectors = np.frombuffer(b"".join(row[5] for row in rows), "<f4").reshape(len(rows), 5, features)
+    mean = vectors[:, 0, column].astype(np.float64)
+    weight = np.where(np.isfinite(mean), np.maximum([row[3] for row in rows], 1), 0).astype(np.float64)
+    low, high = (vectors[:, row, column].astype(np.float64) for row in (1, 2))
+    return Points(_times(rows), weight, np.nan_to_num(mean) * weight, low, high, _late(rows))
+
+
+def _cut_rollups(rows: list[Row], features: int, column: int) -> Points:
+    """Return one feature from the tables of rollups: (rows, features) of `ROLLUP`."""
+    table = np.frombuffer(b"".join(row[5] for row in rows), ROLLUP).reshape(len(rows), features)[:, column]
+    weight, total, low, high = (table[field].astype(np.float64) for field in ("weight", "total", "low", "high"))
+    return Points(_times(rows), weight, total, low, high, _late(rows))
+
+
+def _times(rows: list[Row]) -> NDArray[np.int64]:
+    return np.array([row[1] for row in rows], np.int64)
+
+
+def _late(rows: list[Row]) -> NDArray[np.bool_]:
+    return np.array([row[2] for row in rows], np.bool_)
+
+
+def _joined(pieces: Sequence[Points]) -> Points:
+    if len(pieces) == 1:
+        return pieces[0]
+    fields = ("t_ms", "weight", "total", "low", "high", "late")
+    return Points(*(np.concatenate([getattr(piece, field) for piece in pieces]) for field in fields))
+
+
+def _points(rows: list[Row]) -> Points:
+    """Return points of rows (time, weight, total, low, high)."""
+    columns = np.array(rows, np.float64).reshape(len(rows), 5)
+    t_ms = np.array([row[0] for row in rows], np.int64)
+    weight, total, low, high = columns[:, 1], columns[:, 2], columns[:, 3], columns[:, 4]
+    return Points(t_ms, weight, total, low, high, np.zeros(len(rows), np.bool_))
+
+
+def _vital_points(rows: list[Row], name: str) -> Points:
+    """Return score or health from the rows of `_vitals`."""
+    first = {SCORE: 5, HEALTH_INDEX: 9}[name]
+    known = [row for row in rows if row[first]]
+    points = _points([(row[0], *row[first : first + 4]) for row in known])
+    late = np.array([row[4] for row in known], np.bool_)
+    return Points(points.t_ms, points.weight, points.total, points.low, points.high, late)
+
+
+def _series(name: str, bucketed: Bucketed) -> TrendSeries:
+    return TrendSeries(name, bucketed.t_ms, bucketed.mean, bucketed.low, bucketed.high, bucketed.late)
+
+
+def _states(rows: list[Row], bucket_ms: int, shown_ms: int) -> StateStrip:
+    """Return the state that most windows of each bucket had, where it changed, and None where nothing was heard."""
+    windows: dict[int, dict[str, int]] = defaultdict(lambda: defaultdict(int))
+    ends: dict[int, int] = defaultdict(int)
+    for start_ms, count, end_ms, state, *_rest in rows:
+        bucket = start_ms // bucket_ms * bucket_ms
+        windows[bucket][state] += count
+        ends[bucket] = max(ends[bucket], end_ms)
+    times: list[int] = []
+    values: list[str | None] = []
+    heard_until = None
+    for bucket in sorted(windows):
+        if heard_until is not None and bucket > heard_until + 2 * shown_ms:
+            times.append(heard_until)
+            values.append(None)
+        state = max(windows[bucket], key=lambda name: windows[bucket][name])
+        if not values or values[-1] != state:
+            times.append(bucket)
+            values.append(state)
+        heard_until = max(ends[bucket], bucket + bucket_ms, heard_until or 0)
+    if heard_until is not None:
+        times.append(heard_until)
+        values.append(None)
+    return StateStrip(tuple(times), tuple(values))
