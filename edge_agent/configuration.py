@@ -1,0 +1,458 @@
+"""The gateway's configuration: one TOML file, read once, strict, passed down in slices.
+
+In order: read the file, let tomllib find broken syntax, let pydantic check keys, types and bounds, let each source
+check its own table, resolve units and bearings; every complaint names the file, the line, the key and what to do.
+Every setting is followed by its meaning, unit and the reason for its default.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import difflib
+import hashlib
+import json
+import math
+import tomllib
+import uuid
+from dataclasses import dataclass
+from pathlib import Path  # noqa: TC003 - pydantic reads the annotations
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Self, TypeVar
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from edge_agent.errors import ConfigurationError
+from edge_agent.sources import SOURCES, source_module
+from edge_agent.sources.base import SourceRequest, WantedChannel
+from edge_agent.toml_lines import KeyPath, key_lines
+from models.contract.errors import PlantpulseError
+from models.contract.topics import check_id
+from models.contract.units import parse_unit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from models.diagnosis.bearings import Bearing
+
+T = TypeVar("T")
+
+QUANTITY: Final = "acceleration"
+"""What the agent's channels measure; slow signals come with their own detector."""
+
+
+def _checked_id(text: str) -> str:
+    return _as_value_error(lambda: check_id(text))
+
+
+def _checked_uuid(text: str) -> str:
+    try:
+        return str(uuid.UUID(text))
+    except ValueError:
+        raise ValueError(f"{text!r} is not a UUID: make one with uuidgen") from None
+
+
+def _checked_channel(text: str) -> str:
+    _checked_id(text)
+    point, dot, axis = text.partition(".")
+    if not point or not dot or not axis or "." in axis:
+        raise ValueError(f"channel {text!r} is not point.axis: write for instance DE.H")
+    return text
+
+
+def _checked_unit(text: str) -> str:
+    unit = _as_value_error(lambda: parse_unit(text))
+    if unit.quantity != QUANTITY:
+        raise ValueError(f"unit {text!r} measures {unit.quantity}, a vibration channel needs g, mg or m/s2")
+    return text
+
+
+def _start_ns(value: object) -> int | None:
+    """Return the wall time a source starts at in ns UTC, None for "now"."""
+    if value == "now" or value is None:
+        return None
+    try:
+        at = value if isinstance(value, dt.datetime) else dt.datetime.fromisoformat(str(value))
+    except ValueError:
+        raise ValueError(f'start = {value!r}: write "now" or a time such as 2026-03-01T08:00:00Z') from None
+    if at.tzinfo is None:
+        raise ValueError(f"start = {value!r} has no time zone: add Z for UTC")
+    return round(at.timestamp() * 1e6) * 1000
+
+
+def _as_value_error(call: Callable[[], T]) -> T:
+    try:
+        return call()
+    except PlantpulseError as error:
+        raise ValueError(str(error)) from error
+
+
+SparkplugId = Annotated[str, AfterValidator(_checked_id)]
+Uuid = Annotated[str, AfterValidator(_checked_uuid)]
+Positive = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
+
+
+class Table(BaseModel):
+    """Base of every table: an unknown key is an error, and nothing changes after reading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, arbitrary_types_allowed=True)
+
+
+class GatewayTable(Table):
+    """Who this gateway is and where it keeps what must survive."""
+
+    group: SparkplugId
+    name: SparkplugId
+    asset_id: Uuid
+    data_dir: Path = Field(strict=False)
+    host_id: SparkplugId = "plantpulse"
+    """The one host whose acknowledgement counts."""
+
+
+class MqttTable(Table):
+    """Where the broker is."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=1883, ge=1, le=65535)
+    username: str | None = None
+    password_file: Path | None = Field(default=None, strict=False)
+    """A file with nothing but the password: configurations are copied around, secrets should not be."""
+    keepalive_s: int = Field(default=30, ge=5, le=3600)
+    """After 1.5 times this the broker publishes our death; plants want to know within a minute."""
+
+
+class OutboxTable(Table):
+    """How much may wait for the cloud, and how it is sent."""
+
+    max_bytes: int = Field(default=268_435_456, ge=65_536)
+    """256 MiB: months of summaries of a few machines, and small beside any gateway's flash."""
+    synchronous: Literal["FULL", "NORMAL"] = "FULL"
+    """NORMAL may lose the last commits in a power cut; numbers are then never reused (a new incarnation)."""
+    in_flight: int = Field(default=100, ge=1, le=10_000)
+    """Records sent and not yet acknowledged; the cloud acknowledges every 200 ms."""
+    timeout_s: Positive = 10.0
+    """After this a record is sent again; far above the 200 ms, a busy cloud should not be made busier."""
+    history_records_per_s: Positive = 50.0
+    """Rate of what was made before the birth, so that a backlog does not drown what happens now."""
+
+
+class EvidenceTable(Table):
+    """How large the pictures of a machine may be, and how often one is taken."""
+
+    max_bytes: int = Field(default=65_536, ge=4_096, le=1_048_576)
+    """Per package, compressed: one part on the wire."""
+    waveform_s: float = Field(default=0.5, ge=0.0, le=10.0)
+    """Enough for several turns of a slow shaft."""
+    spectrum_interval_s: Positive = 3_600.0
+    """Of data time; an hourly spectrum shows how a fault grew."""
+
+
+class BearingOrders(Table):
+    """A bearing by its fault orders per shaft turn; bsf is the ball spin order."""
+
+    bpfo: Positive
+    bpfi: Positive
+    bsf: Positive
+    ftf: Positive
+
+
+class ChannelTable(Table):
+    """One measured direction of one point."""
+
+    name: Annotated[str, AfterValidator(_checked_channel)]
+    unit: Annotated[str, AfterValidator(_checked_unit)]
+    source_channel: str | None = None
+    bearing: str | None = None
+    bearing_orders: BearingOrders | None = None
+
+    @model_validator(mode="after")
+    def _one_bearing(self) -> Self:
+        if self.bearing is not None and self.bearing_orders is not None:
+            raise ValueError("give bearing or bearing_orders, not both")
+        if self.bearing is not None:
+            _as_value_error(self.known_bearing)
+        return self
+
+    def known_bearing(self) -> Bearing | None:
+        """Return the bearing at this channel's point, or None.
+
+        Raises:
+            InputError: not in the table of bearings.
+        """
+        if self.bearing is None and self.bearing_orders is None:
+            return None
+        from models.diagnosis import bearings  # here, because most checks need no bearing
+
+        if self.bearing_orders is not None:
+            orders = self.bearing_orders
+            return bearings.Bearing("custom", orders.bpfo, orders.bpfi, orders.bsf, orders.ftf)
+        return bearings.find_bearing(self.bearing or "")
+
+
+class WindowTable(Table):
+    """How the stream is cut."""
+
+    length_s: Positive = 1.0
+    """1 Hz lines, enough turns of a shaft, and a decision each half second."""
+    overlap: float = Field(default=0.5, ge=0.0, lt=1.0)
+
+
+class LearningTable(Table):
+    """How the baseline is learnt."""
+
+    windows: int = Field(default=60, ge=8, le=100_000)
+
+
+class AlarmTable(Table):
+    """When a score becomes an alarm; models.alarming explains each."""
+
+    on_windows: tuple[int, int] = Field(default=(3, 5), strict=False)
+    off_windows: int = Field(default=10, ge=1)
+    on_score: Positive = 1.0
+    off_score: Positive = 0.8
+    alert_score: Positive = 2.0
+    danger_score: Positive = 4.0
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        from models.alarming import AlarmSettings
+
+        _as_value_error(lambda: AlarmSettings(**self.model_dump()))
+        return self
+
+
+class SourceTable(Table):
+    """What every source has; the rest of its table is checked by the source itself."""
+
+    model_config = ConfigDict(extra="allow", frozen=True, strict=True, arbitrary_types_allowed=True)
+
+    kind: str
+    speed: float = Field(default=1.0, gt=0.0)
+    """Data seconds per second until the wall clock is reached; `inf` for as fast as possible."""
+    start: Annotated[int | None, BeforeValidator(_start_ns)] = None
+    """Wall time of the first sample; "now" unless given."""
+
+    @model_validator(mode="after")
+    def _known(self) -> Self:
+        if self.kind not in SOURCES:
+            raise ValueError(f"unknown source kind {self.kind!r}{_nearest(self.kind, SOURCES)}")
+        return self
+
+    @property
+    def own_keys(self) -> dict[str, Any]:
+        """Return the keys that belong to this kind of source only."""
+        return dict(self.model_extra or {})
+
+
+class MachineTable(Table):
+    """One machine: identity, facts that only the gateway knows, and how it is judged."""
+
+    name: SparkplugId
+    asset_id: Uuid
+    machine_class: SparkplugId = Field(default="machine", alias="class")
+    speed_rpm: Positive | None = None
+    machine_group: Literal[1, 2, 3, 4] | None = None
+    """ISO 20816-3 group; with `support`, both or none."""
+    support: Literal["rigid", "flexible"] | None = None
+    sample_rate_hz: Positive | None = None
+    """Rate the machine is judged at; sources above are decimated, below is an error. Default: the source's own."""
+    summary_interval_s: Positive = 60.0
+    detector: str = "mahalanobis"
+    source: SourceTable
+    channel: tuple[ChannelTable, ...] = Field(min_length=1, strict=False)
+    window: WindowTable = WindowTable()
+    learning: LearningTable = LearningTable()
+    alarm: AlarmTable = AlarmTable()
+    evidence: EvidenceTable = EvidenceTable()
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if (self.machine_group is None) != (self.support is None):
+            missing = "support" if self.support is None else "machine_group"
+            raise ValueError(
+                f"{missing} is missing: ISO 20816-3 needs both machine_group and support, or leave out both"
+            )
+        names = [channel.name for channel in self.channel]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"channel {name!r} is there twice: every channel needs its own name")
+        return self
+
+
+class Settings(Table):
+    """The whole configuration of one gateway."""
+
+    gateway: GatewayTable
+    mqtt: MqttTable = MqttTable()
+    outbox: OutboxTable = OutboxTable()
+    machine: tuple[MachineTable, ...] = Field(min_length=1, strict=False)
+
+    @model_validator(mode="after")
+    def _unique(self) -> Self:
+        for what in ("name", "asset_id"):
+            values = [getattr(machine, what) for machine in self.machine]
+            if what == "asset_id":
+                values.append(self.gateway.asset_id)
+            for value in values:
+                if values.count(value) > 1:
+                    raise ValueError(f"{what} {value!r} is there twice: every machine needs its own")
+        return self
+
+
+def read_settings(path: Path) -> Settings:
+    """Return the validated settings; relative paths in them start at the file's folder.
+
+    Raises:
+        ConfigurationError: names file, line, key and what to do.
+    """
+    try:
+        text = path.read_bytes().decode()
+    except OSError as error:
+        raise ConfigurationError(f"{path}: cannot be read ({error.strerror}); give the path of a TOML file") from error
+    except UnicodeDecodeError:
+        raise ConfigurationError(f"{path}: is not UTF-8 text; save it as UTF-8") from None
+    settings = parse_settings(text, str(path))
+    folder = path.resolve().parent
+    gateway = settings.gateway.model_copy(update={"data_dir": folder / settings.gateway.data_dir})
+    return settings.model_copy(update={"gateway": gateway})
+
+
+def parse_settings(text: str, name: str) -> Settings:
+    """Return the validated settings from a text; `name` stands for the file in complaints.
+
+    Raises:
+        ConfigurationError: as `read_settings`.
+    """
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigurationError(f"{name}: broken TOML: {error}") from None
+    file = _File(name, key_lines(text))
+    try:
+        settings = Settings.model_validate(document)
+    except ValidationError as error:
+        raise ConfigurationError(_explained(error, Settings, (), file)) from None
+    for number, machine in enumerate(settings.machine):
+        place: KeyPath = ("machine", number, "source")
+        _own_options(machine.source, place, file)
+    return settings
+
+
+def source_request(machine: MachineTable, folder: Path) -> SourceRequest:
+    """Return what a source needs to know of one machine; `folder` is where relative paths start."""
+    channels = tuple(
+        WantedChannel(c.name, parse_unit(c.unit), c.source_channel, c.known_bearing()) for c in machine.channel
+    )
+    source = machine.source
+    return SourceRequest(
+        machine.name, channels, machine.sample_rate_hz, machine.speed_rpm, folder, source.speed, source.start
+    )
+
+
+def source_options(machine: MachineTable) -> Any:
+    """Return the source's own options, validated by its own model."""
+    return source_module(machine.source.kind).Options.model_validate(machine.source.own_keys)
+
+
+def configuration_hash(settings: Settings) -> str:
+    """Return the hash of what was configured: 16 hex digits of SHA-256 over canonical JSON, order of keys aside."""
+    document = settings.model_dump(mode="python", by_alias=True)
+    text = json.dumps(document, sort_keys=True, separators=(",", ":"), default=str, allow_nan=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _own_options(source: SourceTable, place: KeyPath, file: _File) -> None:
+    try:
+        model = source_module(source.kind).Options
+    except ImportError as error:
+        raise ConfigurationError(
+            f"{file.where(place)}: source kind {source.kind!r} needs a package that is not installed ({error})"
+        ) from error
+    try:
+        model.model_validate(source.own_keys)
+    except ValidationError as error:
+        raise ConfigurationError(_explained(error, model, place, file, tuple(SourceTable.model_fields))) from None
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    """What complaints are about: the file's name, and on which line each key stands."""
+
+    name: str
+    lines: dict[KeyPath, int]
+
+    def line(self, path: KeyPath) -> int | None:
+        """Return the line of a key, or of the nearest table around it that stands in the file."""
+        return next((self.lines[path[:end]] for end in range(len(path), 0, -1) if path[:end] in self.lines), None)
+
+    def where(self, path: KeyPath) -> str:
+        line = self.line(path)
+        return self.name if line is None else f"{self.name}:{line}"
+
+
+def _table_name(path: KeyPath) -> str:
+    return ".".join(str(part) for part in path if not isinstance(part, int))
+
+
+def _nearest(word: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
+    return f", did you mean {near[0]!r}?" if near else f"; known are {', '.join(sorted(known))}"
+
+
+def _explained(
+    error: ValidationError, model: type[BaseModel], prefix: KeyPath, file: _File, also_known: tuple[str, ...] = ()
+) -> str:
+    """Return one line for the complaint that stands first in the file."""
+    complaints = []
+    for detail in error.errors():
+        path: KeyPath = (*prefix, *detail["loc"])
+        where = file.where(path)
+        key = path[-1] if path else ""
+        table = _table_name(path[:-1])
+        inside = f" in [{table}]" if table else ""
+        if detail["type"] == "extra_forbidden":
+            known = [*_known_keys(model, path[len(prefix) : -1]), *also_known]
+            text = f"unknown key {key!r}{inside}{_nearest(str(key), known)}"
+            rank = 0
+        elif detail["type"] == "missing":
+            text = f"key {key!r} is missing{inside}{_hint(str(key))}"
+            rank = 1
+        else:
+            message = str(detail.get("ctx", {}).get("error", detail["msg"]))
+            at = f"{_table_name(path)}: " if path else ""
+            text = f"{at}{message[0].lower() + message[1:] if message.startswith('Input') else message}"
+            if detail["type"] != "value_error" and not isinstance(detail["input"], dict):
+                text += f" (it is {detail['input']!r})"
+            rank = 2
+        line = file.line(path) or math.inf
+        # A mistyped key is also a missing one: the mistyped one explains more, so it is told first.
+        complaints.append((rank, line, f"{where}: {text}"))
+    first = min(complaints)[2]
+    more = len(complaints) - 1
+    return first if not more else f"{first} (and {more} more)"
+
+
+def _hint(key: str) -> str:
+    hints = {
+        "unit": ': say what the sensor delivers, such as unit = "g"',
+        "asset_id": ": a UUID that stays when the name changes; make one with uuidgen",
+    }
+    return hints.get(key, "")
+
+
+def _known_keys(model: type[BaseModel], path: KeyPath) -> list[str]:
+    """Return the keys that the table at `path` may have."""
+    for part in path:
+        if isinstance(part, int):
+            continue
+        field = next((f for n, f in model.model_fields.items() if part in (n, f.alias)), None)
+        inner = None if field is None else _table_of(field.annotation)
+        if inner is None:
+            break
+        model = inner
+    return [field.alias or key for key, field in model.model_fields.items()]
+
+
+def _table_of(annotation: Any) -> type[BaseModel] | None:
+    for candidate in (annotation, *getattr(annotation, "__args__", ())):
+        if isinstance(candidate, type) and issubclass(candidate, BaseModel):
+            return candidate
+    return None

@@ -1,0 +1,303 @@
+"""Recordings as a source: files, one after the other, as if the sensor were there.
+
+Opening reads every file once for its rate, length and channels, and lays all segments out on one count of samples
+(`_Stretch`), so that a restart finds its place by number alone. Playing reads a file again, brings it into SI and
+down to the machine's rate, and hands out blocks of a quarter of a second. Between two segments or files samples are
+missing in the count, so no window ever spans two of them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import math
+import time
+from dataclasses import dataclass
+from pathlib import Path  # noqa: TC003 - pydantic reads the annotations
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from edge_agent.sources.base import Pace, SourceError, SourceFacts, first_sample_ns
+from edge_agent.sources.resampling import resample_down, resampled_count
+from models.contract.errors import InputError
+from models.contract.units import convert_factor, parse_unit
+from models.recordings import read_recording
+from models.signal.windows import Block
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Sequence
+
+    from numpy.typing import NDArray
+
+    from edge_agent.sources.base import SourcePosition, SourceRequest, WantedChannel
+    from models.recordings import Recording
+
+BLOCK_S: Final = 0.25
+"""Short enough that an alarm is not late, long enough that Python's part of the work stays small."""
+FILE_GAP_S: Final = 1.0
+"""Between two files without times of their own."""
+
+
+class FileOptions(BaseModel):
+    """One recording with what its file does not say."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    path: Path = Field(strict=False)
+    unit: str | None = None
+    sample_rate_hz: float | None = Field(default=None, gt=0.0)
+    speed_rpm: float | None = Field(default=None, gt=0.0)
+
+
+class Options(BaseModel):
+    """The keys of `[machine.source]` with kind = "replay"."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    files: tuple[FileOptions | str, ...] = Field(min_length=1, strict=False)
+    """Paths, or tables {path, unit, sample_rate_hz, speed_rpm} for files that need more said."""
+    loop: bool = False
+    """Begin again at the end; for a screen only, never for a number."""
+    recorded_times: bool = False
+    """Place files by their own start times instead of one after the other."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Stretch:
+    """A continuous piece: which segment of which file, and where it lies in the count of samples."""
+
+    file: int
+    segment: int
+    first_index: int
+    samples: int
+
+    @property
+    def end_index(self) -> int:
+        return self.first_index + self.samples
+
+
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    stretches: tuple[_Stretch, ...]
+    end_index: int
+    start_ns: int | None
+
+
+def open_source(request: SourceRequest, options: Options) -> ReplaySource:
+    """Return the opened source.
+
+    Raises:
+        SourceError: a file is missing or broken, its rate is too low, or a channel is not in it.
+    """
+    files = tuple(
+        FileOptions(path=request.directory / f)
+        if isinstance(f, str)
+        else f.model_copy(update={"path": request.directory / f.path})
+        for f in options.files
+    )
+    return ReplaySource(request, options, files)
+
+
+class ReplaySource:
+    """Samples of one machine out of recordings."""
+
+    def __init__(
+        self,
+        request: SourceRequest,
+        options: Options,
+        files: tuple[FileOptions, ...],
+        clock_ns: Callable[[], int] = time.time_ns,
+    ) -> None:
+        self._request = request
+        self._options = options
+        self._files = files
+        self._clock_ns = clock_ns
+        self._detail = ""
+        self._loaded: tuple[int, tuple[NDArray[np.float32], ...], Recording] | None = None
+        recordings = [_read(file, request.channels) for file in files]
+        rates = [_rate(recording) for recording in recordings]
+        wanted = request.sample_rate_hz or min(rates)
+        for recording, rate in zip(recordings, rates, strict=True):
+            if wanted > rate * (1.0 + 1e-9):
+                raise SourceError(
+                    f"{recording.path}: recorded at {rate:g} Hz, machine {request.machine} wants {wanted:g} Hz:"
+                    " recordings are brought down, never up; lower sample_rate_hz of the machine"
+                )
+            _channel_rows(recording, request.channels)
+        self._layout = _lay_out(recordings, wanted, recorded_times=options.recorded_times)
+        self._facts = SourceFacts(
+            channels=tuple(channel.name for channel in request.channels),
+            sample_rate_hz=wanted,
+            word_bytes=recordings[0].word_bytes,
+            # Of different rates the lowest counts: savings are rather stated too small than too large.
+            raw_rate_hz=min(rates),
+            speed_rpm=files[0].speed_rpm or recordings[0].speed_rpm or request.speed_rpm,
+        )
+
+    @property
+    def facts(self) -> SourceFacts:
+        """Return what will come."""
+        return self._facts
+
+    @property
+    def detail(self) -> str:
+        """Return the wall time of sample 0, so that times go on where they were after a restart."""
+        return self._detail
+
+    @property
+    def duration_s(self) -> float:
+        """Return how long the recordings are on the machine's own clock, gaps included."""
+        return self._layout.end_index / self._facts.sample_rate_hz
+
+    async def blocks(self, start: SourcePosition) -> AsyncIterator[Block]:
+        """Yield blocks from `start.next_index` on, no earlier than their time.
+
+        Raises:
+            SourceError: a file has gone or changed since it was opened.
+        """
+        rate = self._facts.sample_rate_hz
+        first_ns = self._first_ns(start.detail)
+        self._detail = json.dumps({"first_ns": first_ns})
+        period = self._layout.end_index + math.ceil(FILE_GAP_S * rate)
+        block_samples = max(1, round(BLOCK_S * rate))
+        pace = Pace(first_ns + _ns(start.next_index, rate), self._clock_ns(), self._request.speed)
+        turn = start.next_index // period if self._options.loop else 0
+        while turn == 0 or self._options.loop:
+            for stretch in self._layout.stretches:
+                begin = turn * period + stretch.first_index
+                end = begin + stretch.samples
+                if end <= start.next_index:
+                    continue
+                samples, speed_rpm, word_bytes = await self._samples(stretch)
+                at = max(begin, start.next_index)
+                while at < end:
+                    until = min(at + block_samples, end)
+                    end_ns = first_ns + _ns(until, rate)
+                    await pace.wait(end_ns, self._clock_ns)
+                    piece = np.ascontiguousarray(samples[:, at - begin : until - begin])
+                    yield Block(at, start.epoch, piece, end_ns, speed_rpm, word_bytes)
+                    at = until
+            turn += 1
+
+    def _first_ns(self, detail: str) -> int:
+        if detail:
+            try:
+                return int(json.loads(detail)["first_ns"])
+            except (ValueError, KeyError, TypeError):
+                raise SourceError(
+                    f"machine {self._request.machine}: the stored place in the replay is unreadable"
+                ) from None
+        if self._request.start_ns is not None:
+            return self._request.start_ns
+        if self._options.recorded_times and self._layout.start_ns is not None:
+            return self._layout.start_ns
+        return first_sample_ns(self._clock_ns(), self.duration_s, self._request.speed)
+
+    async def _samples(self, stretch: _Stretch) -> tuple[NDArray[np.float32], float | None, int]:
+        """Return the samples of one stretch in SI at the machine's rate; the file last used stays in memory."""
+        if self._loaded is None or self._loaded[0] != stretch.file:
+            self._loaded = None
+            self._loaded = (stretch.file, *await asyncio.to_thread(self._load, stretch.file))
+        _, pieces, recording = self._loaded
+        piece = pieces[stretch.segment]
+        if piece.shape[1] < stretch.samples:
+            raise SourceError(f"{recording.path}: has changed while it was being replayed; start the agent again")
+        speed = self._files[stretch.file].speed_rpm or recording.speed_rpm or self._request.speed_rpm
+        return piece[:, : stretch.samples], speed, recording.word_bytes
+
+    def _load(self, number: int) -> tuple[tuple[NDArray[np.float32], ...], Recording]:
+        recording = _read(self._files[number], self._request.channels)
+        rows, factors = _channel_rows(recording, self._request.channels)
+        pieces = tuple(
+            resample_down(
+                np.asarray(segment.samples[rows] * factors[:, None], np.float32),
+                _rate(recording),
+                self._facts.sample_rate_hz,
+            )
+            for segment in recording.segments
+        )
+        return pieces, recording
+
+
+def _read(file: FileOptions, channels: Sequence[WantedChannel]) -> Recording:
+    try:
+        # The unit a file does not state is the configuration's; asked for here so that the reader need not guess.
+        return read_recording(file.path, sample_rate_hz=file.sample_rate_hz, unit=file.unit, speed_rpm=file.speed_rpm)
+    except InputError as error:
+        raise SourceError(f"source of channel {channels[0].name}: {error}") from error
+
+
+def _rate(recording: Recording) -> float:
+    if recording.sample_rate_hz is None:
+        raise SourceError(
+            f'{recording.path}: the file does not state its rate; write files = [{{path = "…", sample_rate_hz = …}}]'
+        )
+    return recording.sample_rate_hz
+
+
+def _channel_rows(recording: Recording, wanted: Sequence[WantedChannel]) -> tuple[list[int], NDArray[np.float32]]:
+    """Return which rows of the recording the machine's channels are, and the factors that bring them into m/s²."""
+    names = [channel.name for channel in recording.channels]
+    rows = []
+    factors = []
+    for place, channel in enumerate(wanted):
+        row = _row(names, channel, place, recording)
+        stated = recording.channels[row].unit
+        if stated is not None and parse_unit(stated) is not channel.unit:
+            raise SourceError(
+                f"{recording.path}: channel {names[row]!r} is in {stated}, but {channel.name} is configured with"
+                f' unit = "{channel.unit.name}"; correct one of them'
+            )
+        rows.append(row)
+        factors.append(convert_factor(channel.unit, "m/s2"))
+    return rows, np.array(factors, np.float32)
+
+
+def _row(names: list[str], channel: WantedChannel, place: int, recording: Recording) -> int:
+    asked = channel.source_channel
+    if asked is None:
+        if channel.name in names:
+            return names.index(channel.name)
+        if place < len(names):
+            return place
+        raise SourceError(f"{recording.path}: has {len(names)} channels, none for {channel.name}; set source_channel")
+    if asked in names:
+        return names.index(asked)
+    # Some sets put the record's number in front of the name, another in every file (X097_DE_time).
+    ending = [row for row, name in enumerate(names) if name.endswith(asked)]
+    if len(ending) == 1:
+        return ending[0]
+    raise SourceError(f"{recording.path}: has no channel {asked!r}; its channels are {', '.join(names)}")
+
+
+def _lay_out(recordings: Sequence[Recording], rate_hz: float, *, recorded_times: bool) -> _Layout:
+    """Return where every segment lies in one count of samples that only rises."""
+    stretches: list[_Stretch] = []
+    end = 0
+    first_start_ns = recordings[0].start_ns
+    for number, recording in enumerate(recordings):
+        if not recording.segments:
+            raise SourceError(f"{recording.path}: holds no samples")
+        offset = 0 if number == 0 else math.ceil(end / rate_hz + FILE_GAP_S) * rate_hz
+        if recorded_times:
+            if recording.start_ns is None or first_start_ns is None:
+                raise SourceError(f"{recording.path}: states no time; leave out recorded_times")
+            offset = (recording.start_ns - first_start_ns) / 1e9 * rate_hz
+        origin_s = recording.segments[0].start_s
+        for place, segment in enumerate(recording.segments):
+            first = round(offset + (segment.start_s - origin_s) * rate_hz)
+            if first < end:
+                # Rounding may let two segments touch or overlap by a sample; more is a file that goes back in time.
+                if first < end - max(2, round(0.01 * rate_hz)):
+                    raise SourceError(f"{recording.path}: goes back in time at segment {place + 1}; sort the files")
+                first = end
+            samples = resampled_count(segment.samples.shape[1], _rate(recording), rate_hz)
+            stretches.append(_Stretch(number, place, first, samples))
+            end = first + samples
+    return _Layout(tuple(stretches), end, first_start_ns)
+
+
+def _ns(index: int, rate_hz: float) -> int:
+    return round(index * 1e9 / rate_hz)
