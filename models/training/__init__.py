@@ -1,0 +1,1 @@
+"""Make what the gateways run; needs the extra `train` and never runs on a gateway."""

@@ -1,0 +1,16 @@
+"""The detectors there are: one row each."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from models.detectors.mahalanobis import Mahalanobis
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from models.detectors.base import Detector
+
+DETECTORS: Final[Mapping[str, type[Detector]]] = {
+    Mahalanobis.name: Mahalanobis,
+}

@@ -1,0 +1,209 @@
+"""What a machine's normal is in one operating state: learnt from its first good windows, then followed slowly.
+
+In order:
+
+1. `Learning` collects the logarithms of the features of good, steady windows.
+2. When there are enough, it looks whether they tell one story: if the second half lies elsewhere than the first, as
+   with a machine warming up, the older half is dropped and learning goes on; a few times, then it is taken as it is.
+3. `Baseline` is fitted: every detector on the same windows, each with its own threshold. The score of a window is the
+   largest of its detectors.
+4. The baseline follows the machine slowly while it is normal: each window moves the centre by 1/τ of its distance, at
+   most 3 σ, never while an alarm stands, and never further from what was learnt than a factor of two. The last limit is
+   the slow judge: wear that would be followed window by window still raises the score in the end.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Final, Self
+
+import numpy as np
+
+from models.detectors.scaling import Scaling, fit_scaling
+from models.detectors.table import DETECTORS
+from models.state_bytes import pack, unpack
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from models.detectors.base import Detector
+
+SMALLEST_FEATURE: Final = 1e-6
+"""Logarithms start here: below any feature's noise (1 µm/s² RMS, 1 nm/s velocity)."""
+UNSTEADY_SIGMA: Final = 3.0
+"""Halves of the learning windows whose centres are further apart (RMS over the features) are two stories."""
+MAX_EXTENSIONS: Final = 4
+CLIP_SIGMA: Final = 3.0
+LARGEST_DRIFT: Final = float(np.log(2.0))
+"""A factor of two (6 dB) in any feature is a change worth a look, however slowly it came (ISO 13373-1, trending)."""
+_LEARNING_VERSION: Final = 1
+_BASELINE_VERSION: Final = 1
+
+
+def to_vector(features: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the logarithms of the features of one window, (channels · features,).
+
+    Vibration multiplies: a fault adds decibels, load and temperature scale, and logarithms of levels scatter
+    symmetrically where levels do not.
+
+    Args:
+        features: (channels, features), all of them positive quantities.
+    """
+    return np.log(np.maximum(features, SMALLEST_FEATURE)).ravel().astype(np.float32, copy=False)
+
+
+@dataclass(frozen=True)
+class Learning:
+    """Windows collected so far for the baseline of one operating state.
+
+    Attributes:
+        vectors: (n, d) logarithms of features, oldest first.
+        extensions: how often the older half was dropped.
+    """
+
+    vectors: NDArray[np.float32]
+    extensions: int = 0
+
+    def to_bytes(self) -> bytes:
+        """Return the collected windows as bytes."""
+        return pack("learning", _LEARNING_VERSION, {"extensions": self.extensions}, {"vectors": self.vectors})
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Self:
+        """Return what was written by `to_bytes`.
+
+        Raises:
+            StateError: the bytes are damaged or something else.
+        """
+        fields = unpack(data, "learning", _LEARNING_VERSION)
+        return cls(fields.array("vectors"), fields.value("extensions"))
+
+
+@dataclass(frozen=True)
+class Fit:
+    """What was learnt; does not change until it is learnt anew.
+
+    Attributes:
+        scaling: centre and scale of the logarithms, (d,).
+        detectors: fitted on the same windows.
+        channels: the vector holds so many channels, one after the other.
+    """
+
+    scaling: Scaling
+    detectors: tuple[Detector, ...]
+    channels: int
+
+    @cached_property
+    def encoded(self) -> bytes:
+        """The fit as bytes; made once, because the state is written with every window."""
+        arrays = {"centre": self.scaling.centre, "scale": self.scaling.scale}
+        parts = {detector.name: detector.to_bytes() for detector in self.detectors}
+        values = {"detectors": list(parts), "channels": self.channels}
+        return pack("fit", _BASELINE_VERSION, values, {**arrays, **parts})
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Self:
+        """Return what was written by `encoded`.
+
+        Raises:
+            StateError: the bytes are damaged or something else.
+        """
+        fields = unpack(data, "fit", _BASELINE_VERSION)
+        detectors = tuple(DETECTORS[name].from_bytes(fields.nested(name)) for name in fields.value("detectors"))
+        return cls(Scaling(fields.array("centre"), fields.array("scale")), detectors, fields.value("channels"))
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """A fit, and how far the machine has been followed since.
+
+    Attributes:
+        fit: what was learnt.
+        drift: (d,) distance of the present centre from the learnt one, in logarithms.
+    """
+
+    fit: Fit
+    drift: NDArray[np.float32]
+
+    @property
+    def centre(self) -> NDArray[np.float32]:
+        """Return the present normal value of every feature in its own unit, (d,)."""
+        return np.asarray(np.exp(self.fit.scaling.centre + self.drift), np.float32)
+
+    @property
+    def typical_score(self) -> float:
+        """Return the median score of healthy windows."""
+        return max(detector.typical for detector in self.fit.detectors)
+
+    def score(self, vector: NDArray[np.float32]) -> float:
+        """Return how unusual one window is, 1.0 = threshold: the largest of the detectors.
+
+        Args:
+            vector: (d,) from `to_vector`.
+        """
+        undrifted = (vector - self.drift)[None]
+        return max(float(detector.score(undrifted)[0]) for detector in self.fit.detectors)
+
+    def followed(self, vector: NDArray[np.float32], tracking_windows: int) -> Baseline:
+        """Return the baseline moved towards one normal window by 1/`tracking_windows` of its distance."""
+        scaling = self.fit.scaling
+        distance = np.clip(scaling.standardise(vector - self.drift), -CLIP_SIGMA, CLIP_SIGMA) * scaling.scale
+        drift = np.clip(self.drift + distance / tracking_windows, -LARGEST_DRIFT, LARGEST_DRIFT)
+        return replace(self, drift=drift.astype(np.float32, copy=False))
+
+    def to_bytes(self) -> bytes:
+        """Return the baseline as bytes."""
+        return pack("baseline", _BASELINE_VERSION, {}, {"drift": self.drift, "fit": self.fit.encoded})
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Self:
+        """Return what was written by `to_bytes`.
+
+        Raises:
+            StateError: the bytes are damaged or something else.
+        """
+        fields = unpack(data, "baseline", _BASELINE_VERSION)
+        return cls(Fit.from_bytes(fields.nested("fit")), fields.array("drift"))
+
+
+def begin(width: int) -> Learning:
+    """Return an empty collection for vectors of this width."""
+    return Learning(np.empty((0, width), np.float32))
+
+
+def learn(
+    learning: Learning, vector: NDArray[np.float32], *, windows: int, detectors: Sequence[str], channels: int
+) -> Learning | Baseline:
+    """Return the collection with one more window, or the baseline when that was the last one needed.
+
+    Args:
+        learning: so far.
+        vector: (d,) from `to_vector`, of a good window in steady running.
+        windows: so many are needed.
+        detectors: names of rows of `DETECTORS`.
+        channels: the vector holds so many channels, one after the other.
+    """
+    vectors = np.concatenate([learning.vectors, vector[None]])
+    if len(vectors) < windows:
+        return replace(learning, vectors=vectors)
+    if learning.extensions < MAX_EXTENSIONS and halves_apart(vectors) > UNSTEADY_SIGMA:
+        return Learning(vectors[len(vectors) // 2 :], learning.extensions + 1)
+    fitted = tuple(DETECTORS[name].fit(vectors, groups=channels) for name in detectors)
+    return Baseline(Fit(fit_scaling(vectors), fitted, channels), np.zeros(vectors.shape[1], np.float32))
+
+
+def halves_apart(vectors: NDArray[np.float32]) -> float:
+    """Return how far the centres of the two halves are apart, in scales of a half, RMS over the features.
+
+    >>> steady = np.float32([[0.0], [0.1], [0.2], [0.0], [0.1], [0.2]])
+    >>> stepped = steady + np.float32([[0], [0], [0], [1], [1], [1]])
+    >>> halves_apart(steady) < 1, halves_apart(stepped) > UNSTEADY_SIGMA
+    (True, True)
+    """
+    halves = np.array_split(vectors, 2)
+    scalings = [fit_scaling(half) for half in halves]
+    scale = np.maximum(scalings[0].scale, scalings[1].scale)
+    return float(np.sqrt(np.mean(((scalings[1].centre - scalings[0].centre) / scale) ** 2)))

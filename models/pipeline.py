@@ -1,0 +1,374 @@
+"""One machine, window by window: features → operating state → score → decision → summary. Pure: state in, state out.
+
+`Pipeline.step` does, in this order:
+
+1. quality: a window with samples that are no measurement is counted and left out; if that lasts, the sensor has an
+   alarm of its own,
+2. features of all channels at once,
+3. operating state: only steady running is judged, each steady condition against its own baseline,
+4. score: learning until the baseline is there; then 1.0 = threshold. The ISO 20816-3 zone judges from the first day,
+5. the alarm condition (`models.alarming`),
+6. the baseline follows the machine while it is normal,
+7. the summary of the interval; one that closed is handed out.
+
+The agent writes the new state's bytes and the records of the outcome in one transaction. From these bytes the pipeline
+continues to the bit, so a window that is seen again after a restart gives the same records.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from models import alarming, learning, operating_state, summarising
+from models.alarming import AlarmSettings
+from models.contract.errors import InputError
+from models.contract.vocabulary import UNKNOWN, QualityCause, is_steady
+from models.operating_state import OperatingSettings
+from models.pipeline_state import PipelineState
+from models.signal.features import FeatureExtractor
+from models.summarising import Judgement, SummaryFacts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from models.alarming import AlarmChange
+    from models.contract.records import Summary
+    from models.learning import Baseline
+    from models.signal.windows import Window
+
+SENSOR_CAUSES: Final = (QualityCause.NOT_FINITE, QualityCause.CONSTANT, QualityCause.CLIPPED)
+"""What is the sensor's or its cable's doing. A gap or a clock jump lies in the stream: such a window is good."""
+BLIND_CAUSES: Final = {QualityCause.NOT_FINITE, QualityCause.CONSTANT, QualityCause.TOO_SHORT, QualityCause.NO_DATA}
+"""With these nothing can be computed. A clipped window only understates: it may raise an alarm, never clear one."""
+SENSOR_ALARM: Final = AlarmSettings(on_windows=(5, 5), off_windows=10, alert_score=1.0)
+"""Five windows without a break are no loose moment of a plug. Alert: nobody is watching the machine meanwhile."""
+HEALTH_SMOOTHING: Final = 0.2
+"""Weight of the newest window in the health index: it follows within about ten windows and does not twitch."""
+ZONE_RETURN_MARGIN: Final = 1.05
+"""While the alarm stands, a zone is left only 5 % below its boundary."""
+TRENDED_ONLY: Final = {"acceleration_mean", "skewness"}
+"""Features that may be negative have no logarithm; they speak of the sensor and are trended, not judged."""
+HEALTH_CAP_BY_ZONE: Final = {"C": 50.0, "D": 20.0}
+"""A machine that always shook too much is like its baseline and still not healthy."""
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineSettings:
+    """One machine as the pipeline needs it.
+
+    Attributes:
+        asset_id, machine: whose windows.
+        channel_names: `{point}.{axis}`, in the order of the samples.
+        sample_rate_hz, window_samples: of every window.
+        feature_names: None for the default set.
+        speed_rpm: nominal speed, or None.
+        machine_group, support: ISO 20816-3; both or none.
+        learning_windows: so many good windows make the baseline of a condition.
+        tracking_windows: time constant with which the baseline follows a normal machine (300 windows: 1 to 3 false
+            alarms per machine-month on real streams; 100 follows faults away sooner).
+        summary_interval_s: a summary every so often.
+        detectors: rows of `models.detectors.table.DETECTORS`; the score is their largest.
+        alarm, operating: see there.
+    """
+
+    asset_id: str
+    machine: str
+    channel_names: tuple[str, ...]
+    sample_rate_hz: float
+    window_samples: int
+    feature_names: tuple[str, ...] | None = None
+    speed_rpm: float | None = None
+    machine_group: int | None = None
+    support: str | None = None
+    learning_windows: int = 60
+    tracking_windows: int = 300
+    summary_interval_s: float = 60.0
+    detectors: tuple[str, ...] = ("mahalanobis",)
+    alarm: AlarmSettings = field(default_factory=AlarmSettings)
+    operating: OperatingSettings = field(default_factory=OperatingSettings)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one window led to.
+
+    Attributes:
+        features: (channels, features) in their own units, None when the window could not be used.
+        operating_state: of this window.
+        score: 1.0 = threshold; None while learning or not judged.
+        health_index: 0–100, smoothed, 100 = like its baseline; None like the score.
+        zone: ISO 20816-3 zone A–D of the worst channel, None when not configured or not steady.
+        learning_progress: 0–1 of the present condition.
+        change: of the machine's alarm (family `mechanical`).
+        sensor_change: of the sensor's alarm (family `sensor`).
+        sensor_causes: why, for this window.
+        summary: one that this window closed.
+        summary_key: (epoch, first window index) of that summary, for its record id.
+        baseline: what is normal now, (channels, features) in the features' units; None before it is learnt.
+    """
+
+    features: NDArray[np.float32] | None
+    operating_state: str
+    score: float | None
+    health_index: float | None
+    zone: str | None
+    learning_progress: float
+    change: AlarmChange | None
+    sensor_change: AlarmChange | None
+    sensor_causes: tuple[QualityCause, ...]
+    summary: Summary | None
+    summary_key: tuple[int, int] | None
+    baseline: NDArray[np.float32] | None
+
+
+class PipelineSettingsError(InputError):
+    """Settings of a machine that cannot work; says which and what would do."""
+
+
+class Pipeline:
+    """Judges the windows of one machine; holds only what never changes.
+
+    Args:
+        settings: of the machine.
+
+    Raises:
+        PipelineSettingsError: nothing to judge by.
+        SignalError: rate, window or feature names that cannot work.
+    """
+
+    def __init__(self, settings: PipelineSettings) -> None:
+        self.settings = settings
+        self.extractor = FeatureExtractor(settings.sample_rate_hz, settings.window_samples, settings.feature_names)
+        names = tuple(self.extractor.names)
+        self.operating = settings.operating
+        if self.operating.nominal_speed_rpm is None:
+            self.operating = replace(self.operating, nominal_speed_rpm=settings.speed_rpm)
+        self.facts = SummaryFacts(
+            asset_id=settings.asset_id,
+            machine=settings.machine,
+            feature_hash=self.extractor.hash,
+            feature_names=tuple(f"{channel}/{name}" for channel in settings.channel_names for name in names),
+            interval_ns=round(settings.summary_interval_s * 1e9),
+            window_ns=round(settings.window_samples / settings.sample_rate_hz * 1e9),
+        )
+        self._rms_index = names.index("acceleration_rms") if "acceleration_rms" in names else None
+        self._velocity_index = names.index("velocity_rms") if "velocity_rms" in names else None
+        self._judged = np.flatnonzero([name not in TRENDED_ONLY for name in names])
+        if not self._judged.size:
+            raise PipelineSettingsError(f"machine {settings.machine}: none of its features can be judged; add another")
+        self._zone = _zone_judge(settings) if self._velocity_index is not None else None
+        told = (self.extractor.hash, settings.channel_names, settings.detectors, settings.learning_windows)
+        self.signature = hashlib.blake2b(repr(told).encode(), digest_size=8).hexdigest()
+
+    def start(self) -> PipelineState:
+        """Return the state of a machine never seen before."""
+        return PipelineState(signature=self.signature)
+
+    def resume(self, data: bytes) -> PipelineState:
+        """Return the state to go on with.
+
+        When features, channels or detectors are others than those of the bytes, the baselines are learnt anew; the
+        alarms stay as they are.
+
+        Raises:
+            StateError: the bytes are damaged or of another version.
+        """
+        state = PipelineState.from_bytes(data)
+        if state.signature == self.signature:
+            return state
+        return PipelineState(signature=self.signature, alarm=state.alarm, sensor_alarm=state.sensor_alarm)
+
+    def step(self, state: PipelineState, window: Window) -> tuple[PipelineState, Outcome]:
+        """Return the state after one window and what it led to.
+
+        Args:
+            state: after the window before.
+            window: of all channels, in SI units.
+        """
+        causes = _causes(window)
+        sensor_causes = tuple(cause for cause in causes if cause in SENSOR_CAUSES)
+        sensor_score = 1.0 if sensor_causes else 0.0
+        sensor_alarm, sensor_change = alarming.step(
+            state.sensor_alarm, SENSOR_ALARM, sensor_score, judged=True, end_ns=window.end_ns
+        )
+        state = replace(state, sensor_alarm=sensor_alarm)
+        if BLIND_CAUSES.intersection(causes):
+            state, outcome = self._leave_out(state, window, causes)
+        else:
+            state, outcome = self._judge(state, window, clipped=QualityCause.CLIPPED in causes)
+        return state, replace(outcome, sensor_change=sensor_change, sensor_causes=sensor_causes)
+
+    def close(self, state: PipelineState) -> tuple[PipelineState, Summary | None, tuple[int, int] | None]:
+        """Return the state without its open summary, that summary and its key: for the end of a stream."""
+        if state.summary is None:
+            return state, None, None
+        summary = state.summary
+        return (
+            replace(state, summary=None),
+            summarising.close(summary, self.facts),
+            (summary.epoch, summary.first_index),
+        )
+
+    def _leave_out(
+        self, state: PipelineState, window: Window, causes: tuple[QualityCause, ...]
+    ) -> tuple[PipelineState, Outcome]:
+        """Count a window that nothing can be computed from in the summary that is open."""
+        same_state = state.summary.operating_state if state.summary else UNKNOWN
+        state, summary, key = self._turn_summary(state, window, same_state, begin_as=UNKNOWN)
+        progress = _progress(state, UNKNOWN, self.settings.learning_windows)
+        assert state.summary is not None  # noqa: S101 - _turn_summary opened it
+        state = replace(state, summary=summarising.add_bad(state.summary, causes, window.end_ns, progress))
+        outcome = Outcome(None, UNKNOWN, None, None, None, progress, None, None, (), summary, key, None)
+        return state, outcome
+
+    def _judge(self, state: PipelineState, window: Window, *, clipped: bool) -> tuple[PipelineState, Outcome]:
+        features = self.extractor(window.samples)
+        operating = operating_state.step(
+            state.operating,
+            self.operating,
+            rms_m_s2=self._level(features, window),
+            learnt_rms_m_s2=state.learnt_rms_m_s2,
+            speed_rpm=window.speed_rpm,
+        )
+        state = replace(state, operating=operating)
+        score = zone = health = change = baseline = None
+        if is_steady(operating.state):
+            vector = learning.to_vector(features[:, self._judged])
+            zone = self._zone_of(features, 1.0)
+            baseline = state.baseline(operating.state)
+            if baseline is not None:
+                score = baseline.score(vector)
+                state, health = self._health(state, score, baseline, zone)
+            state, change = self._alarm(state, score, features, window, clipped=clipped)
+            if not clipped:
+                state = self._learn(state, vector, score, zone)
+        progress = _progress(state, operating.state, self.settings.learning_windows)
+        state, summary, key = self._turn_summary(state, window, operating.state)
+        assert state.summary is not None  # noqa: S101 - _turn_summary opened it
+        judgement = Judgement(score, health, zone, progress)
+        opened = summarising.add(state.summary, self.facts, features.ravel(), window.end_ns, judgement)
+        normal = None if baseline is None else self._normal(baseline)
+        outcome = Outcome(
+            features, operating.state, score, health, zone, progress, change, None, (), summary, key, normal
+        )
+        return replace(state, summary=opened), outcome
+
+    def _normal(self, baseline: Baseline) -> NDArray[np.float32]:
+        """Return the baseline's centre in the features' units, (channels, features); NaN for what is not judged."""
+        normal = np.full((len(self.settings.channel_names), len(self.extractor.names)), np.nan, np.float32)
+        normal[:, self._judged] = baseline.centre.reshape(len(normal), -1)
+        return normal
+
+    def _level(self, features: NDArray[np.float32], window: Window) -> float:
+        if self._rms_index is not None:
+            return float(np.median(features[:, self._rms_index]))
+        return float(np.median(np.sqrt(np.mean(np.square(window.samples), axis=1))))
+
+    def _zone_of(self, features: NDArray[np.float32], margin: float) -> str | None:
+        if self._zone is None or self._velocity_index is None:
+            return None
+        return self._zone(margin * float(features[:, self._velocity_index].max()))
+
+    def _health(
+        self, state: PipelineState, score: float, baseline: Baseline, zone: str | None
+    ) -> tuple[PipelineState, float]:
+        before = state.smoothed_score
+        smoothed = score if before is None else before + HEALTH_SMOOTHING * (score - before)
+        index = min(health_index(smoothed, baseline.typical_score), HEALTH_CAP_BY_ZONE.get(zone or "", 100.0))
+        return replace(state, smoothed_score=smoothed), index
+
+    def _alarm(
+        self,
+        state: PipelineState,
+        score: float | None,
+        features: NDArray[np.float32],
+        window: Window,
+        *,
+        clipped: bool,
+    ) -> tuple[PipelineState, AlarmChange | None]:
+        settings = self.settings.alarm
+        zone = self._zone_of(features, ZONE_RETURN_MARGIN if state.alarm.active else 1.0)
+        floor = {"C": settings.alert_score, "D": settings.danger_score}.get(zone or "", 0.0)
+        level = max(score or 0.0, floor)
+        judged = (score is not None or zone is not None) and (not clipped or level >= settings.on_score)
+        alarm, change = alarming.step(state.alarm, settings, level, judged, window.end_ns)
+        return replace(state, alarm=alarm), change
+
+    def _learn(
+        self, state: PipelineState, vector: NDArray[np.float32], score: float | None, zone: str | None
+    ) -> PipelineState:
+        """Learn from a window, or follow it; never from a machine in alarm or one that ISO calls dangerous."""
+        if state.alarm.active or zone == "D":
+            return state
+        name, settings = state.operating.state, self.settings
+        known = state.learnt.get(name) or learning.begin(vector.size)
+        if isinstance(known, learning.Learning):
+            known = learning.learn(
+                known,
+                vector,
+                windows=settings.learning_windows,
+                detectors=settings.detectors,
+                channels=len(settings.channel_names),
+            )
+            if isinstance(known, learning.Baseline) and self._rms_index is not None:
+                level = float(np.median(self._normal(known)[:, self._rms_index]))
+                state = replace(state, learnt_rms_m_s2=min(level, state.learnt_rms_m_s2 or np.inf))
+        elif score is not None:
+            known = known.followed(vector, settings.tracking_windows)
+        return state.with_learnt(name, known)
+
+    def _turn_summary(
+        self, state: PipelineState, window: Window, operating_name: str, begin_as: str | None = None
+    ) -> tuple[PipelineState, Summary | None, tuple[int, int] | None]:
+        """Return the state with an open summary that the window belongs to, and the one that had to close for it."""
+        place = {"epoch": window.epoch, "end_ns": window.end_ns}
+        opened = state.summary
+        if opened and summarising.belongs(opened, self.facts, **place, operating_state=operating_name):
+            return state, None, None
+        state, summary, key = self.close(state)
+        begun = summarising.begin(self.facts, **place, index=window.index, operating_state=begin_as or operating_name)
+        return replace(state, summary=begun), summary, key
+
+
+def health_index(score: float, typical_score: float) -> float:
+    """Return 0–100: 100 where healthy windows usually are, 50 at the threshold, towards 0 beyond it.
+
+    >>> [round(health_index(score, 0.4)) for score in (0.3, 0.4, 1.0, 2.0, 4.0)]
+    [100, 100, 50, 12, 3]
+
+    Args:
+        score: smoothed, 1.0 = threshold.
+        typical_score: median score of healthy windows, below 1.
+    """
+    excess = max(0.0, score - typical_score) / max(1.0 - typical_score, 0.1)
+    return 100.0 / (1.0 + excess * excess)
+
+
+def _causes(window: Window) -> tuple[QualityCause, ...]:
+    causes = list(window.quality)
+    if not np.isfinite(window.samples).all() and QualityCause.NOT_FINITE not in causes:
+        causes.append(QualityCause.NOT_FINITE)
+    return tuple(causes)
+
+
+def _progress(state: PipelineState, name: str, windows: int) -> float:
+    """Return how far learning is: of this condition, or else of the one that is furthest."""
+    known = [state.learnt[name]] if name in state.learnt else list(state.learnt.values())
+    return max(
+        (len(one.vectors) / windows if isinstance(one, learning.Learning) else 1.0 for one in known), default=0.0
+    )
+
+
+def _zone_judge(settings: PipelineSettings) -> Callable[[float], str] | None:
+    if settings.machine_group is None or settings.support is None:
+        return None
+    from models.diagnosis.iso20816 import zone
+
+    group, support = settings.machine_group, settings.support
+    return lambda velocity_rms_mm_s: zone(velocity_rms_mm_s, group, support).letter

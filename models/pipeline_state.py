@@ -1,0 +1,111 @@
+"""Everything a machine's pipeline must remember between windows, and its bytes.
+
+Frozen: a step returns a new one. Bounded: at most `OperatingSettings.max_conditions` baselines. Exact: what is read
+back from the bytes continues to the bit.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from models.alarming import AlarmMemory
+from models.contract.vocabulary import Severity
+from models.learning import Baseline, Learning
+from models.operating_state import OperatingMemory
+from models.state_bytes import pack, unpack
+from models.summarising import OpenSummary
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+_KIND: Final = "pipeline"
+_VERSION: Final = 1
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineState:
+    """What one machine's pipeline remembers.
+
+    Attributes:
+        signature: of features, channels and detectors that the baselines were learnt with.
+        operating: what the machine was doing.
+        learnt: by operating state, what is being or has been learnt.
+        learnt_rms_m_s2: broadband level of the quietest baseline, None before there is one.
+        alarm, sensor_alarm: the two alarm conditions.
+        smoothed_score: behind the health index.
+        summary: that is still open.
+    """
+
+    signature: str
+    operating: OperatingMemory = field(default_factory=OperatingMemory)
+    learnt: Mapping[str, Learning | Baseline] = field(default_factory=dict)
+    learnt_rms_m_s2: float | None = None
+    alarm: AlarmMemory = field(default_factory=AlarmMemory)
+    sensor_alarm: AlarmMemory = field(default_factory=AlarmMemory)
+    smoothed_score: float | None = None
+    summary: OpenSummary | None = None
+
+    def baseline(self, operating_state: str) -> Baseline | None:
+        """Return what is normal in an operating state, None while it is being learnt."""
+        known = self.learnt.get(operating_state)
+        return known if isinstance(known, Baseline) else None
+
+    def with_learnt(self, operating_state: str, known: Learning | Baseline) -> PipelineState:
+        """Return the state with what is known of one condition replaced."""
+        return replace(self, learnt={**self.learnt, operating_state: known})
+
+    def to_bytes(self) -> bytes:
+        """Return the state as bytes; the same state gives the same bytes."""
+        values: dict[str, Any] = {
+            "signature": self.signature,
+            "operating": asdict(self.operating),
+            "learnt": [[name, isinstance(known, Baseline)] for name, known in self.learnt.items()],
+            "learnt_rms_m_s2": self.learnt_rms_m_s2,
+            "alarm": asdict(self.alarm),
+            "sensor_alarm": asdict(self.sensor_alarm),
+            "smoothed_score": self.smoothed_score,
+        }
+        arrays: dict[str, NDArray[Any] | bytes] = {
+            f"learnt/{name}": known.to_bytes() for name, known in self.learnt.items()
+        }
+        if self.summary is not None:
+            arrays["summary"] = self.summary.to_bytes()
+        return pack(_KIND, _VERSION, values, arrays)
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Self:
+        """Return the state that was written by `to_bytes`.
+
+        Raises:
+            StateError: the bytes are damaged or of another version.
+        """
+        fields = unpack(data, _KIND, _VERSION)
+        operating = fields.value("operating")
+        learnt: dict[str, Learning | Baseline] = {}
+        for name, is_baseline in fields.value("learnt"):
+            part = fields.nested(f"learnt/{name}")
+            learnt[name] = Baseline.from_bytes(part) if is_baseline else Learning.from_bytes(part)
+        return cls(
+            signature=fields.value("signature"),
+            operating=OperatingMemory(**{**operating, "conditions": tuple(operating["conditions"])}),
+            learnt=learnt,
+            learnt_rms_m_s2=fields.value("learnt_rms_m_s2"),
+            alarm=_alarm_memory(fields.value("alarm")),
+            sensor_alarm=_alarm_memory(fields.value("sensor_alarm")),
+            smoothed_score=fields.value("smoothed_score"),
+            summary=OpenSummary.from_bytes(fields.nested("summary")) if "summary" in fields.arrays else None,
+        )
+
+
+def _alarm_memory(values: Mapping[str, Any]) -> AlarmMemory:
+    severity = values["severity"]
+    return AlarmMemory(
+        **{
+            **values,
+            "recent": tuple((score, end_ns) for score, end_ns in values["recent"]),
+            "severity": None if severity is None else Severity(severity),
+        }
+    )
