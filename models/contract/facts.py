@@ -5,16 +5,16 @@ The gateway's configuration owns these facts; the cloud shows them and asks for 
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from models.contract import limits
-from models.contract.errors import RecordError, SchemaTooNewError
-from models.contract.strict_json import Reader, parse_object
+from models.contract.errors import SchemaTooNewError
+from models.contract.strict_json import Reader, format_object, parse_object
 
 FACTS_SCHEMA: Final = 1
 _CHANNELS: Final = 256
+_WHAT: Final = "facts of a machine"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +58,7 @@ def format_facts(facts: MachineFacts) -> str:
     Raises:
         RecordError: a number is not finite.
     """
-    try:
-        return json.dumps({"schema": FACTS_SCHEMA, **asdict(facts)}, ensure_ascii=False, allow_nan=False)
-    except ValueError as error:
-        raise RecordError(f"facts of a machine: {error}") from None
+    return format_object({"schema": FACTS_SCHEMA, **asdict(facts)}, _WHAT)
 
 
 def parse_facts(text: str) -> MachineFacts:
@@ -71,10 +68,10 @@ def parse_facts(text: str) -> MachineFacts:
         SchemaTooNewError: written by a newer version.
         RecordError: not what `format_facts` writes.
     """
-    document = parse_object(text, limits.STRING_CHARS, "facts of a machine")
-    read = Reader(document, "facts of a machine")
+    document = parse_object(text, limits.STRING_CHARS, _WHAT)
+    read = Reader(document, _WHAT)
     if read.integer("schema") > FACTS_SCHEMA:
-        raise SchemaTooNewError(f"facts of a machine in schema {document['schema']}: this version reads {FACTS_SCHEMA}")
+        raise SchemaTooNewError(f"{_WHAT} in schema {document['schema']}: this version reads {FACTS_SCHEMA}")
     return MachineFacts(
         machine_class=read.text("machine_class"),
         speed_rpm=read.optional(read.number, "speed_rpm"),

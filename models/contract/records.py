@@ -26,10 +26,10 @@ MetricScalar = float | int | bool | str | bytes
 
 @dataclass(frozen=True, slots=True)
 class MetricValue:
-    """One value with its own time, as Sparkplug wants it: wire.md 1, row *data*."""
+    """One value with its own time, as Sparkplug wants it: wire.md 1, row *data*. None says there is no value now."""
 
     name: str
-    value: MetricScalar
+    value: MetricScalar | None
     timestamp_ms: int
 
 

@@ -1,4 +1,4 @@
-"""JSON that came over the wire: only what the standard allows, bounded, every value of the type that is expected."""
+"""JSON on the wire: only what the standard allows, bounded, every value of the type that is expected."""
 
 from __future__ import annotations
 
@@ -6,16 +6,56 @@ import json
 import math
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
+import numpy as np
+
 from models.contract.errors import RecordError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 Value = TypeVar("Value")
 
 
 def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
+
+
+def _finite_number(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text[:20]} is too large")
+    return number
+
+
+def format_object(document: Mapping[str, Any], what: str) -> str:
+    """Return the shortest JSON text of an object; numpy scalars count as the numbers they are.
+
+    Raises:
+        RecordError: a number is not finite, or a value is none of JSON's.
+    """
+    try:
+        return json.dumps(document, ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_plain)
+    except (TypeError, ValueError) as error:
+        raise RecordError(f"{what}: {error}") from None
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, np.generic):
+        return value.item()
+    raise TypeError(f"{type(value).__name__} cannot be sent")
+
+
+def without_infinities(value: Any) -> Any:
+    """Return the value with null for each number that JSON does not have, in lists and objects too."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: without_infinities(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [without_infinities(entry) for entry in value]
+    return value
 
 
 def parse_object(text: str, max_bytes: int, what: str) -> dict[str, Any]:
@@ -33,7 +73,7 @@ def parse_object(text: str, max_bytes: int, what: str) -> dict[str, Any]:
         size = len(text.encode())
         if size > max_bytes:
             raise RecordError(f"{what}: {size} bytes, at most {max_bytes} are read")
-        document = json.loads(text, parse_constant=_refuse_constant)
+        document = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite_number)
     except (ValueError, RecursionError) as error:
         raise RecordError(f"{what}: {error}") from None
     if not isinstance(document, dict):
