@@ -1,0 +1,125 @@
+"""The addresses of the console and the headers they answer with.
+
+One row of `PAGES` is one page: its address, its template, and which of the three sections it belongs to.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from cloud.console.assets import Assets
+from models.diagnosis.iso20816 import BOUNDARIES_MM_S
+
+CONTENT_SECURITY_POLICY: Final = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        # plotly.js sets its styles through a style element and through style attributes.
+        "style-src 'self' 'unsafe-inline'",
+        # plotly.js draws a chart into a data: or blob: image when a person saves it.
+        "img-src 'self' data: blob:",
+        "connect-src 'self'",
+        "base-uri 'none'",
+        "form-action 'none'",
+        "frame-ancestors 'none'",
+    )
+)
+
+PAGE_HEADERS: Final = {
+    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cache-Control": "no-cache",
+}
+
+KEPT_FOR_EVER: Final = "public, max-age=31536000, immutable"
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page.
+
+    Attributes:
+        path: its address; a part in braces is an id that the page reads from its own address.
+        template: file under `templates/`.
+        section: which entry of the navigation is marked as the current one.
+    """
+
+    path: str
+    template: str
+    section: str
+
+
+# An id may hold an encoded slash, which arrives here decoded: hence the path converter.
+PAGES: Final = (
+    Page("/", "fleet.html", "fleet"),
+    Page("/machines/{machine:path}", "machine.html", "fleet"),
+    Page("/alarms", "alarms.html", "alarms"),
+    Page("/alarms/{alarm:path}", "alarm.html", "alarms"),
+    Page("/gateways", "gateways.html", "gateways"),
+    Page("/gateways/{gateway:path}", "gateway.html", "gateways"),
+)
+
+
+ZONE_LIMITS: Final = {f"{group}/{support}": limits for (group, support), limits in BOUNDARIES_MM_S.items()}
+"""Velocity in mm/s between the ISO 20816-3 zones, by "group/support", for the bands behind velocity trends."""
+
+
+def mount(app: FastAPI) -> None:
+    """Add the console's pages and files to an application that serves the API under /api/v1."""
+    assets = Assets()
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    for page in PAGES:
+        body = environment.get_template(page.template).render(
+            static=f"/static/{assets.version}", section=page.section, zone_limits=ZONE_LIMITS
+        )
+        _add_page(app, page, body)
+    _add_assets(app, assets)
+
+
+def _add_page(app: FastAPI, page: Page, body: str) -> None:
+    # A shell is the same for every visitor and every id, so it is rendered once, at start.
+    async def shell() -> HTMLResponse:
+        return HTMLResponse(body, headers=PAGE_HEADERS)
+
+    app.add_api_route(page.path, shell, methods=["GET"], include_in_schema=False, name=f"console {page.template}")
+
+
+def _add_assets(app: FastAPI, assets: Assets) -> None:
+    # Blocking on purpose (a thread of the pool): the first request for plotly.js reads and compresses 5 MB.
+    def asset(request: Request, version: str, name: str) -> Response:
+        found = assets.get(name)
+        if found is None:
+            return Response(status_code=404)
+        compressed = "gzip" in request.headers.get("accept-encoding", "")
+        headers = {
+            # A page that was open over an update still gets its file, only not for ever.
+            "Cache-Control": KEPT_FOR_EVER if version == assets.version else "no-cache",
+            "Vary": "Accept-Encoding",
+            "X-Content-Type-Options": "nosniff",
+        }
+        if compressed:
+            headers["Content-Encoding"] = "gzip"
+        return Response(found.compressed if compressed else found.body, media_type=found.media_type, headers=headers)
+
+    app.add_api_route("/static/{version}/{name}", asset, methods=["GET"], include_in_schema=False, name="console file")
+    # Browsers ask for this address on their own.
+    app.add_api_route("/favicon.ico", lambda: _icon(assets), methods=["GET"], include_in_schema=False)
+
+
+def _icon(assets: Assets) -> Response:
+    icon = assets.get("icon.svg")
+    return Response(icon.body, media_type=icon.media_type) if icon else Response(status_code=404)

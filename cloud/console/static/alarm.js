@@ -1,0 +1,156 @@
+// Alarm: can I believe it? The sentence, checks that a sceptic would make, the evidence, and every change.
+
+import { acknowledge as ask, isUnacknowledged } from "./acknowledge.js";
+import { acknowledgement, alarmStateWords } from "./alarmrows.js";
+import { get } from "./api.js";
+import { age, fact, nothing, numberCell } from "./cells.js";
+import { byId, element, idOfPage, pageOf, put } from "./dom.js";
+import { NONE, featureWords, fixed, ms, number, sentenceCase, stateWords, time, unitWords } from "./format.js";
+import { start } from "./shell.js";
+import { mark, sign } from "./signs.js";
+import { spectrumView } from "./spectrum.js";
+import { split } from "./trends.js";
+import { waveformView } from "./waveform.js";
+
+const id = idOfPage("alarms");
+const api = `/alarms/${encodeURIComponent(id)}`;
+const spectrum = spectrumView(byId("spectrum"));
+const waveform = waveformView(byId("waveform"));
+let alarm = null;
+let evidence = null;
+
+function showHead() {
+  document.title = `${alarm.machine_name}: ${sentenceCase(alarm.label)} · plantpulse`;
+  put(byId("path"), element("a", { href: "/alarms" }, "Alarms"), " / ", element("a", { href: pageOf("machines", alarm.machine) }, alarm.machine_name));
+  put(byId("sentence"), alarm.sentence);
+  byId("next-step").hidden = !alarm.next_step;
+  if (alarm.next_step) put(byId("next-step"), element("strong", {}, "What to do: "), alarm.next_step);
+  put(byId("actions"), isUnacknowledged(alarm) ? element("button", { type: "button", class: "main", onclick: () => acknowledge() }, "Acknowledge ", element("kbd", {}, "a")) : null);
+  put(
+    byId("facts"),
+    fact("Priority", mark(alarm.priority), `severity ${alarm.severity}`),
+    fact("State", alarmStateWords(alarm), alarm.acknowledged ? ["by ", acknowledgement(alarm)] : null),
+    fact("Since", age(alarm.since), time(ms(alarm.since))),
+    fact("Occurrences", String(alarm.occurrences ?? 1), "of this alarm"),
+    fact("Where", alarm.component, alarm.channel ? `clearest on ${alarm.channel}` : null),
+    fact("What", sentenceCase(alarm.label), sentenceCase(alarm.family)),
+    fact("Score", number(alarm.score), "alarm limit 1"),
+  );
+}
+
+/** What speaks for it and what against it, each with a word and a shape. */
+function checks() {
+  const lines = alarm.lines?.length ? alarm.lines : (evidence?.fault_lines ?? []);
+  const matched = lines.filter((line) => line.matched).length;
+  const isSteady = alarm.operating_state?.startsWith("steady");
+  const rows = [
+    [alarm.confidence >= 0.7, `Confidence in the name of the fault: ${number(100 * alarm.confidence)} %`, alarm.confidence >= 0.7 ? "high enough to act on" : "the change is real, its cause is uncertain"],
+    lines.length ? [matched > 0, `${matched} of ${lines.length} fault lines were found`, matched ? "listed below, with those that were not" : "nothing in the envelope names a bearing fault"] : null,
+    [isSteady, `Judged while the machine was: ${stateWords(alarm.operating_state).toLowerCase()}`, isSteady ? "compared with the baseline of this state" : "not a steady state, so comparison is doubtful"],
+    [alarm.clock_quality === "synchronised", `Clock of the gateway: ${alarm.clock_quality ?? "unknown"}`, alarm.clock_quality === "synchronised" ? "the times can be trusted" : "the times may be off; the order of events is right"],
+    [!alarm.late, alarm.late ? "It arrived late" : "It arrived when it happened", alarm.late ? "the gateway was offline; this is history" : "no delay in delivery"],
+    [alarm.evidence === "complete", `Evidence: ${alarm.evidence}`, { complete: "waveform and spectra below", partial: "some parts are still on their way", none: "the gateway has not sent any" }[alarm.evidence] ?? ""],
+    [null, `Judged by: ${alarm.model || "unknown model"}`, ""],
+  ];
+  return rows.filter(Boolean).map(([speaksFor, words, note]) =>
+    element("li", {}, speaksFor === null ? element("span", { class: "sign-space" }) : sign(speaksFor ? "normal" : "uncertain", speaksFor ? "for" : "doubt"), element("span", {}, words, note ? element("span", { class: "note" }, ` – ${note}`) : null)),
+  );
+}
+
+function showLines() {
+  const lines = [...(alarm.lines?.length ? alarm.lines : (evidence?.fault_lines ?? []))].sort((a, b) => Number(b.matched) - Number(a.matched) || a.expected_hz - b.expected_hz);
+  byId("lines").hidden = !lines.length;
+  byId("lines-hint").textContent = lines.length ? "" : "None: no bearing is configured on this point, or this kind of alarm does not look for lines.";
+  put(
+    byId("lines").tBodies[0],
+    lines.map((line) =>
+      element(
+        "tr",
+        { class: line.matched ? "" : "quiet-row" },
+        element("td", {}, line.matched ? mark("normal", "found") : mark("off", "not found")),
+        element("th", { scope: "row" }, line.line),
+        numberCell(fixed(line.order, 3)),
+        numberCell(fixed(line.expected_hz, 1)),
+        numberCell(fixed(line.found_hz, 1)),
+        numberCell(line.found_hz === null ? NONE : fixed((100 * (line.found_hz - line.expected_hz)) / line.expected_hz, 2)),
+        numberCell(fixed(line.snr_db, 1)),
+      ),
+    ),
+  );
+}
+
+function showBaseline() {
+  const features = Object.entries(evidence?.facts?.features ?? {})
+    .map(([name, [value, baseline, unit]]) => ({ name, value, baseline, unit, factor: baseline ? value / baseline : null }))
+    .sort((a, b) => Math.abs(Math.log(b.factor || 1)) - Math.abs(Math.log(a.factor || 1)));
+  byId("against").hidden = !features.length;
+  byId("baseline-hint").textContent = features.length ? "" : "The evidence holds no features.";
+  put(
+    byId("against").tBodies[0],
+    features.map(({ name, value, baseline, unit, factor }) => {
+      const { channel, quantity } = split(name);
+      return element(
+        "tr",
+        {},
+        element("th", { scope: "row" }, featureWords(quantity), " ", element("span", { class: "unit" }, [channel, unitWords(unit)].filter(Boolean).join(", "))),
+        numberCell(number(value)),
+        numberCell(number(baseline)),
+        numberCell(factor === null ? NONE : `${number(factor)}`),
+      );
+    }),
+  );
+}
+
+function showTimeline() {
+  const entries = [...(alarm.timeline ?? [])].sort((a, b) => ms(b.at) - ms(a.at));
+  put(
+    byId("timeline").tBodies[0],
+    entries.map((entry) => element("tr", {}, element("td", { class: "c-when" }, time(ms(entry.at))), element("td", {}, entry.who), element("td", {}, sentenceCase(entry.what)), element("td", {}, entry.detail ?? ""))),
+  );
+}
+
+async function fetchEvidence() {
+  try {
+    evidence = await get(`${api}/evidence`);
+  } catch (reason) {
+    if (reason.status !== 404) throw reason;
+    evidence = null;
+  }
+}
+
+async function showEvidence() {
+  if (!evidence) {
+    waveform.empty();
+    spectrum.empty(nothing("No evidence has arrived yet", "The gateway sends the waveform and the spectra after the alarm itself; if it is offline they wait on its disk."));
+    return;
+  }
+  await waveform.show(evidence, alarm.channel);
+  await spectrum.show(evidence, alarm.channel);
+}
+
+async function acknowledge() {
+  if (!alarm || !isUnacknowledged(alarm)) return;
+  if (await ask(alarm)) await refresh();
+}
+
+async function refresh() {
+  const before = alarm?.evidence;
+  try {
+    alarm = await get(api);
+  } catch (reason) {
+    if (reason.status !== 404) throw reason;
+    byId("alarm").hidden = true;
+    byId("missing").hidden = false;
+    put(byId("missing"), nothing(`There is no alarm “${id}”`, "Alarms are never deleted; check the address."), element("p", {}, element("a", { href: "/alarms" }, "See all alarms")));
+    return;
+  }
+  showHead();
+  if (alarm.evidence !== before || (!evidence && alarm.evidence !== "none")) await fetchEvidence();
+  put(byId("checks"), checks());
+  showLines();
+  showBaseline();
+  showTimeline();
+  if (alarm.evidence !== before || evidence) await showEvidence();
+}
+
+start({ refresh, concerns: (kind, what) => kind === "alarm" && (what === null || what === id), acknowledge });

@@ -1,0 +1,114 @@
+// The one way to plotly.js: loads it when the first chart needs it, and gives every chart the page's own look.
+
+import { element, put, save } from "./dom.js";
+
+let loading = null;
+
+/** Load plotly.js once; pages without charts never do. */
+export function plotly() {
+  loading ??= new Promise((resolve, reject) => {
+    const script = element("script", { src: new URL("plotly.min.js", import.meta.url).href });
+    script.onload = () => resolve(window.Plotly);
+    script.onerror = () => {
+      loading = null;
+      reject(new Error("plotly.min.js could not be loaded"));
+    };
+    document.head.append(script);
+  });
+  return loading;
+}
+
+export const CONFIG = { displayModeBar: false, responsive: true, doubleClick: false, scrollZoom: false };
+
+/** Colours by meaning, read from the style sheet so that charts and tables never disagree. */
+export function palette() {
+  const style = getComputedStyle(document.documentElement);
+  const colour = (name) => style.getPropertyValue(`--${name}`).trim();
+  return {
+    ink: colour("ink"),
+    quiet: colour("ink-2"),
+    line: colour("line"),
+    grid: colour("grid"),
+    surface: colour("surface"),
+    accent: colour("accent"),
+    limit: colour("limit"),
+    series: [1, 2, 3, 4, 5, 6].map((at) => colour(`series-${at}`)),
+    urgent: colour("urgent"),
+    high: colour("high"),
+    medium: colour("medium"),
+    low: colour("low"),
+    zones: { B: colour("zone-b"), C: colour("zone-c"), D: colour("zone-d") },
+    steady: colour("state-steady"),
+    moving: colour("state-moving"),
+    off: colour("state-off"),
+    font: style.getPropertyValue("--font").trim(),
+  };
+}
+
+/** Text as plotly.js prints it letter by letter: it reads a little HTML, and names come from the network. */
+export const plain = (text) => String(text).replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
+
+export function axis(colours, title, more = {}) {
+  return {
+    title: { text: plain(title), font: { size: 11, color: colours.quiet }, standoff: 6 },
+    tickfont: { size: 11, color: colours.quiet },
+    gridcolor: colours.grid,
+    linecolor: colours.line,
+    showline: true,
+    zeroline: false,
+    ticks: "outside",
+    ticklen: 3,
+    tickcolor: colours.line,
+    automargin: false,
+    ...more,
+  };
+}
+
+export function layout(colours, more) {
+  return {
+    paper_bgcolor: "rgba(0,0,0,0)",
+    plot_bgcolor: "rgba(0,0,0,0)",
+    font: { family: colours.font, size: 11, color: colours.ink },
+    showlegend: false,
+    hoverlabel: { bgcolor: colours.surface, bordercolor: colours.line, font: { color: colours.ink, size: 12, family: colours.font } },
+    ...more,
+  };
+}
+
+const ROWS_SHOWN = 1000;
+const quoted = (value) => (/[",\n]/.test(String(value)) ? `"${String(value).replaceAll('"', '""')}"` : String(value ?? ""));
+
+/** Lines of comma-separated values. */
+export const csv = (heads, rows) => [heads, ...rows].map((row) => row.map(quoted).join(",")).join("\r\n") + "\r\n";
+
+/**
+ * The table behind a chart, for screen readers and for copying; filled when it is opened.
+ *
+ * @param data returns `{heads, rows}`: texts and rows of texts.
+ */
+export function tableBehind(name, fileName, data) {
+  const box = element("div", { class: "table-box", tabindex: 0, role: "region", "aria-label": `Table of ${name}` });
+  const details = element("details", { class: "behind" }, element("summary", {}, "Table", element("span", { class: "unseen" }, ` of ${name}`)), box);
+  const fill = () => {
+    const { heads, rows } = data();
+    put(
+      box,
+      element("button", { type: "button", onclick: () => save(fileName, csv(heads, rows)) }, "Save as CSV"),
+      rows.length > ROWS_SHOWN ? element("p", { class: "hint" }, `The first ${ROWS_SHOWN} of ${rows.length} rows; the CSV file has all.`) : null,
+      element(
+        "table",
+        { class: "list compact" },
+        element("caption", { class: "unseen" }, name),
+        element("thead", {}, element("tr", {}, heads.map((head) => element("th", { scope: "col", class: "number" }, head)))),
+        element("tbody", {}, rows.slice(0, ROWS_SHOWN).map((row) => element("tr", {}, row.map((cell) => element("td", { class: "number" }, String(cell ?? "")))))),
+      ),
+    );
+  };
+  details.addEventListener("toggle", () => (details.open ? fill() : put(box)));
+  return details;
+}
+
+/** Call `draw` again when the theme changes or the page is about to be printed. */
+export function redrawOn(draw) {
+  addEventListener("themechange", draw);
+}

@@ -1,0 +1,49 @@
+// Which one sign a machine carries and in which order machines are listed: worst first. Pure.
+
+import { PRIORITIES, highestPriority, signWord } from "./signs.js";
+
+/** Worst first; the order of the fleet list and of the filter. */
+export const CONDITIONS = [...PRIORITIES, "nodata", "uncertain", "learning", "normal", "off"];
+
+/** The one sign of a machine. An open alarm goes before silence, silence before everything that is no longer known. */
+export function condition(machine) {
+  const priority = highestPriority(machine.open_alarms);
+  if (priority) return priority;
+  if (machine.stale || !machine.last_data) return "nodata";
+  if (machine.operating_state === "off") return "off";
+  if (machine.verdict?.label === "uncertain") return "uncertain";
+  if (machine.learning_progress !== null && machine.learning_progress < 1) return "learning";
+  return "normal";
+}
+
+export function conditionWords(machine) {
+  const key = condition(machine);
+  return key === "learning" ? `Learning ${Math.floor(100 * machine.learning_progress)} %` : signWord(key);
+}
+
+/** Order of two machines: condition, number of alarms of the highest priority, health, name. */
+export function worseFirst(a, b) {
+  const [first, second] = [condition(a), condition(b)];
+  return (
+    CONDITIONS.indexOf(first) - CONDITIONS.indexOf(second) ||
+    (b.open_alarms?.[second] ?? 0) - (a.open_alarms?.[first] ?? 0) ||
+    (a.health_index ?? 101) - (b.health_index ?? 101) ||
+    a.name.localeCompare(b.name)
+  );
+}
+
+/** Site and area: the first two places of a machine's path. */
+export function places(machine) {
+  const [site = "", area = ""] = (machine.path ?? "").split("/").map((place) => place.trim());
+  return { site, area };
+}
+
+/** Change of health over the last `hours`, or null where one end is missing. */
+export function healthChange(machine, hours, now = Date.now()) {
+  const { t_ms: times = [], value = [] } = machine.health_trend ?? {};
+  const before = times.findLastIndex((t, index) => t <= now - hours * 3_600_000 && value[index] !== null);
+  if (before < 0 || machine.health_index === null || machine.stale) return null;
+  // A value from long before the shift says nothing about the shift.
+  if (now - times[before] > 2 * hours * 3_600_000 + 6 * 3_600_000) return null;
+  return machine.health_index - value[before];
+}

@@ -1,0 +1,92 @@
+// One gateway, or a foreign Sparkplug node: how it is doing, and the latest value of every metric it declared.
+
+import { get } from "./api.js";
+import { age, aligned, fact, nothing } from "./cells.js";
+import { byId, element, idOfPage, pageOf, put } from "./dom.js";
+import { filters, found } from "./filters.js";
+import { NONE, bytes, number, plural, unitWords } from "./format.js";
+import { clockWords, droppedWords, gatewaySign, gatewayWords, sentShare } from "./gatewaywords.js";
+import { start } from "./shell.js";
+import { mark } from "./signs.js";
+
+const id = idOfPage("gateways");
+let gateway = null;
+const values = filters(byId("filters"), showMetrics);
+
+function valueCell(value) {
+  if (typeof value === "number") return element("td", { class: "number" }, aligned(number(value, Number.isInteger(value) ? 15 : 3)));
+  const words = value === null || value === undefined ? NONE : typeof value === "boolean" ? (value ? "true" : "false") : String(value);
+  return element("td", { class: "text-value" }, words);
+}
+
+const QUALITY = { good: "good", bad: "bad", stale: "stale", 192: "good", 0: "bad", 500: "stale" };
+
+function metricRow(metric) {
+  const quality = QUALITY[metric.quality] ?? NONE;
+  return element(
+    "tr",
+    { class: ["bad", "stale"].includes(quality) ? "noticed" : "" },
+    element("th", { scope: "row" }, metric.name),
+    valueCell(metric.value),
+    element("td", {}, unitWords(metric.unit)),
+    element("td", {}, ["bad", "stale"].includes(quality) ? mark("nodata", quality) : quality),
+    element("td", {}, age(metric.at)),
+  );
+}
+
+function showMetrics() {
+  const all = gateway?.metrics ?? [];
+  const shown = all.filter((metric) => found(values().q, metric.name));
+  put(byId("metrics").tBodies[0], shown.map(metricRow));
+  byId("metrics").hidden = !shown.length;
+  byId("metrics-none").hidden = all.length > 0;
+  byId("shown").textContent = shown.length === all.length ? plural(all.length, "metric") : `${shown.length} of ${plural(all.length, "metric")}`;
+}
+
+function sentence() {
+  if (!gateway.online) return "It is offline: what it measures waits on its own disk until it is back.";
+  if (gateway.foreign) return "A Sparkplug node that is not ours: its values are shown, never judged and never commanded.";
+  return gateway.pending > 1000 ? `It is online and has ${number(gateway.pending)} records to deliver.` : "It is online and delivers what it decides.";
+}
+
+function facts() {
+  const ours = [
+    fact("Version", gateway.agent_version ?? NONE, gateway.config_hash ? `configuration ${gateway.config_hash.slice(0, 8)}` : null),
+    fact("Waiting", number(gateway.pending), "records"),
+    fact("Dropped", droppedWords(gateway)),
+    fact("Clock", clockWords(gateway)),
+    fact("CPU", number(gateway.cpu_percent), "%"),
+    fact("Memory", number(gateway.rss_mb), "MB"),
+    fact("Sent", bytes(gateway.sent_bytes), `${sentShare(gateway)} of ${bytes(gateway.raw_bytes)} raw`),
+    fact("Stored", number(gateway.records_stored), `records, ${number(gateway.records_duplicate)} came twice`),
+  ];
+  return [
+    fact("State", mark(gatewaySign(gateway), gatewayWords(gateway))),
+    fact("Last seen", age(gateway.last_seen)),
+    gateway.foreign ? [] : ours,
+    fact("Quarantine", number(gateway.quarantined), "payloads"),
+    fact("Sequence gaps", number(gateway.sequence_gaps), `${number(gateway.rebirths)} rebirths asked for`),
+  ];
+}
+
+async function refresh() {
+  try {
+    gateway = await get(`/gateways/${encodeURIComponent(id)}`);
+  } catch (reason) {
+    if (reason.status !== 404) throw reason;
+    byId("gateway").hidden = true;
+    byId("missing").hidden = false;
+    put(byId("missing"), nothing(`There is no gateway “${id}”`, "It may have been renamed."), element("p", {}, element("a", { href: "/gateways" }, "See all gateways")));
+    return;
+  }
+  document.title = `${gateway.name} · plantpulse`;
+  put(byId("path"), element("a", { href: "/gateways" }, "Gateways"), ` / ${gateway.group}`);
+  put(byId("name"), gateway.name);
+  put(byId("sentence"), sentence());
+  put(byId("facts"), facts());
+  const machines = (gateway.machines ?? []).map((machine) => (typeof machine === "string" ? { id: machine, name: machine } : machine));
+  put(byId("machines"), machines.length ? machines.map((machine) => element("li", {}, gateway.foreign ? machine.name : element("a", { href: pageOf("machines", machine.id) }, machine.name))) : element("li", { class: "hint" }, "None yet."));
+  showMetrics();
+}
+
+start({ refresh, concerns: (kind, what) => kind === "gateway" && (what === null || what === id) });

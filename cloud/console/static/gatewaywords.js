@@ -1,0 +1,31 @@
+// A gateway in words, the same in the list and on its own page.
+
+import { NONE, duration, fixed, number, sentenceCase } from "./format.js";
+
+/** How many records a gateway gave up, over all reasons. */
+export const droppedCount = (gateway) => Object.values(gateway.dropped ?? {}).reduce((total, count) => total + count, 0);
+
+/** Which sign a gateway carries. */
+export const gatewaySign = (gateway) => (!gateway.online ? "offline" : gateway.foreign ? "foreign" : "normal");
+
+export const gatewayWords = (gateway) => (!gateway.online ? "Offline" : gateway.foreign ? "Foreign, online" : "Online");
+
+/** What was dropped, by reason, in words. */
+export const droppedWords = (gateway) =>
+  droppedCount(gateway)
+    ? Object.entries(gateway.dropped)
+        .filter(([, count]) => count)
+        .map(([reason, count]) => `${number(count)} ${sentenceCase(reason).toLowerCase()}`)
+        .join(", ")
+    : "none";
+
+/** How far the clock can be trusted, in words. */
+export function clockWords(gateway) {
+  if (!gateway.clock_quality) return NONE;
+  const off = gateway.clock_offset_s;
+  const by = off === null || off === undefined ? "" : Math.abs(off) < 1 ? `, ${fixed(1000 * off, 0)} ms` : `, ${off < 0 ? "behind" : "ahead"} ${duration(Math.abs(1000 * off))}`;
+  return sentenceCase(gateway.clock_quality) + by;
+}
+
+/** Share of the raw bytes that was sent, in per cent, as text. */
+export const sentShare = (gateway) => (gateway.raw_bytes > 0 ? `${number((100 * gateway.sent_bytes) / gateway.raw_bytes)} %` : NONE);

@@ -1,0 +1,227 @@
+// Machine: is it getting worse, and why? Sentence, facts, alarms, trends, and the spectrum of a moment.
+
+import { acknowledge as ask, isOpen, isUnacknowledged } from "./acknowledge.js";
+import { alarmRow, moreUrgentFirst } from "./alarmrows.js";
+import { get, getAll } from "./api.js";
+import { age, fact, nothing, quantity } from "./cells.js";
+import { palette } from "./charts.js";
+import { condition, conditionWords } from "./condition.js";
+import { byId, element, idOfPage, pageOf, put } from "./dom.js";
+import { drawMachine } from "./drawing.js";
+import { NONE, duration, featureWords, ms, number, sentenceCase, stateWords, time } from "./format.js";
+import { refill } from "./keyboard.js";
+import { start } from "./shell.js";
+import { mark } from "./signs.js";
+import { HEALTH_LIMIT } from "./sparkline.js";
+import { spectrumView } from "./spectrum.js";
+import { split, trendLegend, trendPanels } from "./trends.js";
+
+const HOUR = 3_600_000;
+const RANGES = { "1h": ["1 h", HOUR], "24h": ["24 h", 24 * HOUR], "7d": ["7 d", 168 * HOUR], "30d": ["30 d", 720 * HOUR], all: ["All", null] };
+const POINTS = 400;
+const SHORTEST_ZOOM_MS = 60_000;
+const ALL_FROM = "1970-01-01T00:00:00Z";
+// The few that matter first; the others wait in the chooser.
+const FIRST = ["health_index", "score", "velocity_rms", "acceleration_rms", "kurtosis", "envelope_1", "envelope_2", "envelope_3", "envelope_4"];
+
+const id = idOfPage("machines");
+const api = `/machines/${encodeURIComponent(id)}`;
+const view = readAddress();
+let machine = null;
+let alarms = [];
+let pictures = [];
+let trends = null;
+
+const zoneLimits = JSON.parse(byId("machine").dataset.zoneLimits);
+const spectrum = spectrumView(byId("spectrum"));
+const panels = trendPanels(byId("panels"), {
+  get zoneLimits() {
+    return zoneLimits[`${machine?.facts?.machine_group}/${machine?.facts?.support}`] ?? null;
+  },
+  healthLimit: HEALTH_LIMIT,
+  onZoom: (from, to) => to - from >= SHORTEST_ZOOM_MS && go({ from: Math.round(from), to: Math.round(to) }, true),
+  onReset: () => go({ from: null, to: null }, true),
+  onMoment: (at) => pictures.length && go({ at: nearest(at).id }, false),
+});
+
+function readAddress() {
+  const query = new URLSearchParams(location.search);
+  const list = (name) => (query.has(name) ? query.get(name).split(",").filter(Boolean) : null);
+  const instant = (name) => (query.has(name) ? ms(query.get(name)) : null);
+  return { range: query.get("range") in RANGES ? query.get("range") : "24h", from: instant("from"), to: instant("to"), features: list("features"), channels: list("channels"), at: query.get("at") };
+}
+
+/** Change what is shown and keep it in the address; a zoom can be undone with the browser's Back. */
+function go(change, isStep) {
+  Object.assign(view, change);
+  const query = new URLSearchParams();
+  if (view.from && view.to) {
+    query.set("from", new Date(view.from).toISOString());
+    query.set("to", new Date(view.to).toISOString());
+  }
+  if (view.range !== "24h") query.set("range", view.range);
+  for (const name of ["features", "channels"]) if (view[name]) query.set(name, view[name].join(","));
+  if (view.at) query.set("at", view.at);
+  history[isStep ? "pushState" : "replaceState"](null, "", query.size ? `?${query}` : location.pathname);
+  follow(change);
+}
+
+function follow(change) {
+  const isOnlyMoment = Object.keys(change).length === 1 && "at" in change;
+  const work = isOnlyMoment ? showMoment() : showTrends();
+  work.catch((reason) => {
+    if (reason.status === undefined) console.error(reason);
+  });
+}
+
+addEventListener("popstate", () => {
+  Object.assign(view, readAddress());
+  showChoices();
+  follow({});
+  showMoment().catch(() => {});
+});
+
+const nearest = (at) => pictures.reduce((best, one) => (Math.abs(ms(one.end) - at) < Math.abs(ms(best.end) - at) ? one : best));
+
+// ---- head ----
+
+function showHead() {
+  document.title = `${machine.name} · plantpulse`;
+  const places = (machine.path ?? "").split("/").map((place) => place.trim()).filter(Boolean);
+  put(byId("path"), element("a", { href: "/" }, "Fleet"), places.map((place, at) => [" / ", at < 2 ? element("a", { href: `/?${new URLSearchParams(at === 0 ? { site: place } : { site: places[0], area: place })}` }, place) : place]));
+  put(byId("name"), machine.name);
+  put(byId("sentence"), verdictWords());
+  const worst = alarms.filter(isOpen).sort(moreUrgentFirst)[0];
+  byId("next-step").hidden = !worst?.next_step;
+  if (worst?.next_step) put(byId("next-step"), element("strong", {}, "What to do: "), worst.next_step);
+  const { speed_rpm: speed, machine_group: group, support } = machine.facts ?? {};
+  put(
+    byId("facts"),
+    fact("State", mark(condition(machine), conditionWords(machine))),
+    fact("Health", quantity(machine.health_index, ""), `of 100; alarm below ${HEALTH_LIMIT}`),
+    fact("Score", quantity(machine.score, ""), "alarm limit 1"),
+    fact("Vibration", machine.zone ? `Zone ${machine.zone}` : NONE, group && support ? `ISO 20816-3 group ${group}, ${support}` : "group and support not configured"),
+    fact("Running", stateWords(machine.operating_state), speed ? `nominal ${number(speed, 4)} rpm` : null),
+    fact("Last data", age(machine.last_data), machine.stale ? "older than expected" : null),
+    fact("Gateway", element("a", { href: pageOf("gateways", machine.gateway) }, machine.gateway), sentenceCase(machine.class ?? "")),
+  );
+  const priorityAt = new Map(alarms.filter(isOpen).sort(moreUrgentFirst).toReversed().flatMap((alarm) => [alarm.component, alarm.channel?.replace(/\.[^.]*$/, "")].filter(Boolean).map((point) => [point, alarm.priority])));
+  drawMachine(byId("drawing"), machine.channels ?? [], priorityAt, machine.class);
+}
+
+function verdictWords() {
+  if (machine.stale || !machine.last_data) return `No data${machine.last_data ? ` for ${duration(Date.now() - ms(machine.last_data))}` : " yet"}: what is shown below is from before.`;
+  if (machine.verdict) return machine.verdict.sentence;
+  if (machine.operating_state === "off") return "It is off; nothing is judged while it stands still.";
+  if (machine.learning_progress < 1) return `It is learning what is normal for it: ${Math.floor(100 * machine.learning_progress)} % done. Until then nothing is judged.`;
+  return "It runs as usual: within its baseline, no alarm open.";
+}
+
+function showAlarms() {
+  const listed = [...alarms].sort(moreUrgentFirst).slice(0, 12);
+  refill(byId("alarms").tBodies[0], listed.map((alarm) => alarmRow(alarm, acknowledge, false)));
+  byId("alarms").hidden = !listed.length;
+  byId("alarms-none").hidden = listed.length > 0;
+}
+
+async function acknowledge(alarmId) {
+  const alarm = alarms.find((one) => one.id === alarmId) ?? [...alarms].sort(moreUrgentFirst).find(isUnacknowledged);
+  if (!alarm || !isUnacknowledged(alarm)) return;
+  if (await ask(alarm)) await refresh();
+}
+
+// ---- trends ----
+
+function quantities() {
+  const names = ["health_index", "score", ...(machine.features ?? []).map((feature) => split(feature.name).quantity)];
+  const unique = [...new Set(names)];
+  return [...FIRST.filter((name) => unique.includes(name)), ...unique.filter((name) => !FIRST.includes(name))];
+}
+
+const channelNames = () => [...new Set((machine.features ?? []).map((feature) => split(feature.name).channel).filter(Boolean))];
+const shownQuantities = () => quantities().filter((name) => (view.features ?? FIRST).includes(name));
+const shownChannels = () => channelNames().filter((name) => !view.channels || view.channels.includes(name));
+
+function showChoices() {
+  const box = (host, names, words, chosen, key) => {
+    const wanted = names.join("\n");
+    if (host.dataset.names !== wanted) {
+      host.dataset.names = wanted;
+      put(host, names.map((name) => element("label", {}, element("input", { type: "checkbox", value: name, onchange: () => choose(host, key) }), " ", words(name))));
+    }
+    for (const input of host.querySelectorAll("input")) input.checked = chosen.includes(input.value);
+  };
+  box(byId("choose-features"), quantities(), featureWords, shownQuantities(), "features");
+  box(byId("choose-channels"), channelNames(), String, shownChannels(), "channels");
+  for (const button of byId("ranges").children) button.setAttribute("aria-pressed", String(!view.from && button.value === view.range));
+}
+
+const choose = (host, key) => go({ [key]: [...host.querySelectorAll("input:checked")].map((input) => input.value) }, false);
+
+function showRanges() {
+  put(byId("ranges"), Object.entries(RANGES).map(([name, [words]]) => element("button", { type: "button", value: name, onclick: () => go({ range: name, from: null, to: null }, true) }, words)));
+}
+
+async function showTrends() {
+  if (!machine) return;
+  showChoices();
+  const span = RANGES[view.range][1];
+  const now = Date.now();
+  const [from, to] = view.from && view.to ? [view.from, view.to] : [span ? now - span : null, now];
+  const wanted = new Set(shownQuantities());
+  const feature = ["health_index", "score", ...(machine.features ?? []).map((one) => one.name)].filter((name) => {
+    const parts = split(name);
+    return wanted.has(parts.quantity) && (parts.channel === null || shownChannels().includes(parts.channel));
+  });
+  if (feature.length) trends = await get(`${api}/trends`, { feature, from: from ? new Date(from).toISOString() : ALL_FROM, to: new Date(to).toISOString(), points: POINTS });
+  if (!trends) return;
+  const first = Math.min(...trends.series.map((series) => series.t_ms[0] ?? Infinity));
+  const range = [from ?? (Number.isFinite(first) ? first : to - 24 * HOUR), to];
+  const channels = { all: channelNames(), shown: shownChannels() };
+  put(byId("legend"), trendLegend(channels, palette(), trends.series.some((series) => series.late?.some(Boolean))));
+  put(byId("trends-span"), `${time(range[0])} to ${time(range[1])}, one point for ${duration(1000 * trends.bucket_s)}. Drag to zoom, double-click to go back.`);
+  await panels.show(trends, { quantities: shownQuantities(), channels, alarms, moment: view.at ? ms(pictures.find((one) => one.id === view.at)?.end) : null, range });
+}
+
+// ---- the picture of a moment ----
+
+let shownPicture = null;
+
+async function showMoment() {
+  const select = byId("moment");
+  select.replaceChildren(new Option(pictures.length ? `latest, ${time(ms(pictures[0].end))}` : "latest", ""), ...pictures.map((one) => new Option(`${time(ms(one.end))}${one.subject === "spectrum" ? "" : " (alarm)"}`, one.id)));
+  select.value = pictures.some((one) => one.id === view.at) ? view.at : "";
+  await panels.moment(view.at ? ms(pictures.find((one) => one.id === view.at)?.end) : null);
+  const wanted = select.value || pictures[0]?.id;
+  if (!wanted) {
+    spectrum.empty(nothing("No spectrum yet", "The gateway sends one a few minutes after it has started, and with every alarm."));
+    return;
+  }
+  if (wanted === shownPicture) return;
+  await spectrum.show(await get(`${api}/spectra/${encodeURIComponent(wanted)}`), alarms.find(isOpen)?.channel);
+  shownPicture = wanted;
+}
+
+async function refresh() {
+  try {
+    machine = await get(api);
+  } catch (reason) {
+    if (reason.status !== 404) throw reason;
+    byId("machine").hidden = true;
+    byId("missing").hidden = false;
+    put(byId("missing"), nothing(`There is no machine “${id}”`, "It may have been renamed or retired."), element("p", {}, element("a", { href: "/" }, "See all machines")));
+    return;
+  }
+  alarms = await getAll("/alarms", { machine: id });
+  showHead();
+  showAlarms();
+  pictures = (await get(`${api}/spectra`)).items.sort((a, b) => ms(b.end) - ms(a.end));
+  // A zoomed view stands still; a range that ends now moves with the plant.
+  if (!view.from || !trends) await showTrends();
+  await showMoment();
+}
+
+byId("alarms").dataset.rows = "";
+showRanges();
+byId("moment").addEventListener("change", (event) => go({ at: event.target.value || null }, false));
+start({ refresh, concerns: (kind, what) => kind === "machine" && (what === null || what === id), acknowledge });

@@ -1,0 +1,234 @@
+// The analyst's view of one moment: spectrum and envelope with fault lines, cursor and peak table.
+// Used on the machine page for periodic pictures and on the alarm page for evidence.
+
+import { CONFIG, axis, csv, layout, palette, plain, plotly, redrawOn, tableBehind } from "./charts.js";
+import { numberCell } from "./cells.js";
+import { element, put, save } from "./dom.js";
+import { NONE, number, unitWords } from "./format.js";
+import { SLIP_SHARE, findPeaks, lineNear, slipOf } from "./lines.js";
+
+const MARGIN = { l: 58, r: 12, t: 10, b: 40 };
+const HARMONICS = 10;
+const PEAKS = 10;
+const SHAFT_HARMONICS = 5;
+const FREQUENCY = { hz: "Hz", orders: "orders", cpm: "CPM" };
+
+/** Factor from Hz to the unit on the axis, or null where the speed is not known. */
+function factorOf(unit, speedRpm) {
+  if (unit === "hz") return 1;
+  if (unit === "cpm") return 60;
+  return speedRpm ? 60 / speedRpm : null;
+}
+
+const choice = (label, name, options, changed) =>
+  element("label", {}, `${label} `, element("select", { name, onchange: changed }, options.map(([value, words]) => element("option", { value }, words))));
+
+/**
+ * Build the view inside `host`.
+ *
+ * @returns `{show(document), empty(...children)}`; a document is what `/machines/{id}/spectra/{evidence}` answers.
+ */
+export function spectrumView(host) {
+  let picture = null;
+  let cursorHz = null;
+  const settings = { channel: null, unit: "hz", scale: "linear", cursor: "harmonics" };
+
+  const channel = choice("Channel", "channel", [], changed);
+  const unit = choice("Axis", "unit", Object.entries(FREQUENCY), changed);
+  const scale = choice("Amplitude", "scale", [["linear", "linear"], ["log", "logarithmic"]], changed);
+  const cursor = choice("Cursor", "cursor", [["harmonics", "harmonics"], ["sidebands", "sidebands of the shaft"], ["single", "single"]], changed);
+  const cursorAt = element("input", { type: "number", min: 0, step: "any", name: "cursor-at", "aria-label": "Cursor position", onchange: typed });
+  const cursorUnit = element("span", { class: "unit" });
+  const controls = element(
+    "div",
+    { class: "controls" },
+    channel,
+    unit,
+    scale,
+    cursor,
+    element("label", {}, "at ", cursorAt, " ", cursorUnit),
+    element("button", { type: "button", onclick: () => setCursor(null) }, "No cursor"),
+    element("button", { type: "button", onclick: exportCsv }, "CSV"),
+    element("button", { type: "button", onclick: exportPng }, "PNG"),
+  );
+  const facts = element("p", { class: "hint" });
+  const charts = { envelope: chartOf("envelope"), spectrum: chartOf("spectrum") };
+  const peaks = element("div", { class: "columns peaks" });
+  const view = element("div", { class: "spectrum-view" }, controls, facts, element("div", { class: "pair" }, charts.spectrum.figure, charts.envelope.figure), peaks);
+  const blank = element("div", { class: "empty" });
+  put(host, blank, view);
+  view.hidden = blank.hidden = true;
+
+  function chartOf(kind) {
+    const name = kind === "envelope" ? "Envelope spectrum" : "Spectrum";
+    const chart = element("div", { class: "chart" });
+    const figure = element("figure", { class: "panel wide" }, element("figcaption", {}, element("strong", {}, name), element("span", { class: "hint" })), chart, tableBehind(name, `${kind}.csv`, () => tableOf(kind)));
+    return { figure, chart, kind, isDrawn: false };
+  }
+
+  const current = () => picture.channels.find((one) => one.name === settings.channel) ?? picture.channels[0];
+  const factor = () => factorOf(settings.unit, picture.speed_rpm) ?? 1;
+  const amplitudeWords = (kind) => (kind === "envelope" ? "times its background" : unitWords(current().unit));
+
+  function changed() {
+    settings.channel = channel.lastElementChild.value;
+    settings.unit = unit.lastElementChild.value;
+    settings.scale = scale.lastElementChild.value;
+    settings.cursor = cursor.lastElementChild.value;
+    draw();
+  }
+
+  function typed() {
+    const value = Number.parseFloat(cursorAt.value);
+    setCursor(Number.isFinite(value) && value > 0 ? value / factor() : null);
+  }
+
+  function setCursor(hz) {
+    cursorHz = hz;
+    draw();
+  }
+
+  function tableOf(kind) {
+    const { step_hz: step, values } = current()[kind];
+    return { heads: [`Frequency ${FREQUENCY[settings.unit]}`, `Amplitude ${amplitudeWords(kind)}`], rows: values.map((value, at) => [number(at * step * factor(), 5), number(value, 4)]) };
+  }
+
+  function exportCsv() {
+    const rows = ["spectrum", "envelope"].flatMap((kind) => current()[kind].values.map((value, at) => [kind, at * current()[kind].step_hz, value]));
+    save(`${fileName()}.csv`, csv(["kind", "frequency_hz", `amplitude (spectrum: ${current().unit} RMS; envelope: ratio to background)`], rows));
+  }
+
+  async function exportPng() {
+    const Plotly = await plotly();
+    for (const one of Object.values(charts)) await Plotly.downloadImage(one.chart, { format: "png", width: 1200, height: 500, filename: `${fileName()}-${one.kind}` });
+  }
+
+  const fileName = () => `${current().name}-${picture.end}`.replaceAll(/[^\w.-]+/g, "_");
+
+  function markers(kind, colours, top) {
+    const by = factor();
+    const limit = current()[kind].step_hz * (current()[kind].values.length - 1);
+    const shapes = [];
+    const annotations = [];
+    const line = (hz, look, words, colour) => {
+      if (hz <= 0 || hz > limit) return;
+      shapes.push({ type: "line", xref: "x", yref: "paper", x0: hz * by, x1: hz * by, y0: 0, y1: 1, line: look, layer: "below" });
+      if (words) annotations.push({ xref: "x", yref: "paper", x: hz * by, y: 1, yanchor: "top", xanchor: "right", textangle: -90, text: plain(words), showarrow: false, font: { size: 9, color: colour } });
+    };
+    if (kind === "spectrum" && picture.speed_rpm) {
+      // In the plain spectrum the shaft's own harmonics are what a reader looks for; bearing lines belong to the envelope.
+      for (let order = 1; order <= SHAFT_HARMONICS; order++) line((order * picture.speed_rpm) / 60, { color: colours.quiet, width: 1, dash: "dot" }, null, colours.quiet);
+    }
+    if (kind === "envelope") {
+      for (const one of picture.fault_lines) {
+        const slip = slipOf(one.line);
+        if (one.expected_hz <= limit)
+          shapes.push({ type: "rect", xref: "x", yref: "paper", x0: one.expected_hz * (1 - slip) * by, x1: one.expected_hz * (1 + slip) * by, y0: 0, y1: 1, fillcolor: one.matched ? colours.accent : colours.quiet, opacity: one.matched ? 0.22 : 0.12, line: { width: 0 }, layer: "below" });
+        line(one.matched ? (one.found_hz ?? one.expected_hz) : one.expected_hz, { color: one.matched ? colours.accent : colours.quiet, width: one.matched ? 1.5 : 1, dash: one.matched ? "solid" : "dot" }, one.matched ? `${one.line} found` : one.line, one.matched ? colours.accent : colours.quiet);
+      }
+    }
+    if (cursorHz) {
+      for (const [hz, words] of cursorLines()) line(hz, { color: colours.ink, width: 1, dash: "dash" }, words, colours.ink);
+    }
+    return { shapes, annotations, top };
+  }
+
+  function cursorLines() {
+    if (settings.cursor === "single" || (settings.cursor === "sidebands" && !picture.speed_rpm)) return [[cursorHz, "cursor"]];
+    if (settings.cursor === "harmonics") return Array.from({ length: HARMONICS }, (_, at) => [(at + 1) * cursorHz, `${at + 1}×`]);
+    const shaft = picture.speed_rpm / 60;
+    return [-3, -2, -1, 0, 1, 2, 3].map((side) => [cursorHz + side * shaft, side === 0 ? "cursor" : `${side > 0 ? "+" : "−"}${Math.abs(side)}× shaft`]);
+  }
+
+  async function drawOne(one, Plotly, colours) {
+    const { step_hz: step, values } = current()[one.kind];
+    const by = factor();
+    const isLog = settings.scale === "log";
+    const x = values.map((_, at) => at * step * by);
+    const highest = Math.max(...values.slice(1), 0);
+    const marks = markers(one.kind, colours);
+    const trace = { x, y: values, type: "scatter", mode: "lines", line: { color: colours.ink, width: 1 }, hovertemplate: `%{x:.5~g} ${FREQUENCY[settings.unit]}: %{y:.3~g} ${plain(amplitudeWords(one.kind))}<extra></extra>` };
+    const amplitude = one.kind === "envelope" ? "Envelope, × background" : `Amplitude RMS, ${unitWords(current().unit)}`;
+    await Plotly.react(
+      one.chart,
+      [trace],
+      layout(colours, {
+        margin: MARGIN,
+        height: 300,
+        hovermode: "x",
+        dragmode: "zoom",
+        uirevision: `${settings.unit}`,
+        shapes: marks.shapes,
+        annotations: marks.annotations,
+        xaxis: axis(colours, `Frequency, ${FREQUENCY[settings.unit]}`, { range: [0, x.at(-1)] }),
+        yaxis: axis(colours, amplitude, isLog ? { type: "log", fixedrange: true, exponentformat: "power", dtick: 1 } : { fixedrange: true, range: [0, 1.08 * highest || 1], nticks: 6 }),
+      }),
+      CONFIG,
+    );
+    if (one.isDrawn) return;
+    one.isDrawn = true;
+    one.chart.on("plotly_click", (event) => setCursor(event.points[0].x / factor()));
+    one.chart.on("plotly_doubleclick", () => Plotly.relayout(one.chart, { "xaxis.range": [0, current()[one.kind].step_hz * current()[one.kind].values.length * factor()] }));
+  }
+
+  function peakTable(kind) {
+    const { step_hz: step, values } = current()[kind];
+    const rows = findPeaks(values, step, PEAKS).map((peak) => {
+      const order = picture.speed_rpm ? (peak.hz * 60) / picture.speed_rpm : null;
+      return element(
+        "tr",
+        {},
+        numberCell(number(peak.hz, 4)),
+        numberCell(number(order, 4)),
+        numberCell(number(peak.hz * 60, 4)),
+        numberCell(number(peak.amplitude)),
+        element("td", {}, lineNear(peak.hz, step, picture.fault_lines, picture.speed_rpm) ?? NONE),
+      );
+    });
+    const heads = [["Hz", 1], ["Orders", 1], ["CPM", 1], [kind === "envelope" ? "× background" : unitWords(current().unit), 1], ["Near", 0]];
+    return element(
+      "table",
+      { class: "list compact" },
+      element("caption", {}, kind === "envelope" ? "Highest peaks of the envelope" : "Highest peaks of the spectrum"),
+      element("thead", {}, element("tr", {}, heads.map(([head, isNumber]) => element("th", { scope: "col", class: isNumber ? "number" : null }, head)))),
+      element("tbody", {}, rows),
+    );
+  }
+
+  async function draw() {
+    if (!picture) return;
+    const Plotly = await plotly();
+    const colours = palette();
+    unit.lastElementChild.options[1].disabled = !picture.speed_rpm;
+    if (!picture.speed_rpm && settings.unit === "orders") settings.unit = unit.lastElementChild.value = "hz";
+    cursorUnit.textContent = FREQUENCY[settings.unit];
+    cursorAt.value = cursorHz ? Number((cursorHz * factor()).toPrecision(5)) : "";
+    put(facts, [picture.speed_rpm ? `Speed ${number(picture.speed_rpm, 4)} rpm (${number(picture.speed_rpm / 60)} Hz).` : "The speed is not known, so orders are not offered.", " Shaded: slip band of ", `± ${number(100 * SLIP_SHARE.outer)} to ${number(100 * SLIP_SHARE.other)} %`, " around each fault line. Click into a chart to set the cursor, drag to zoom, double-click for all."].join(""));
+    charts.envelope.figure.querySelector(".hint").textContent = picture.fault_lines.length ? "squared envelope; solid lines were found, dotted ones were not" : "squared envelope; no bearing is configured, so no fault lines";
+    charts.spectrum.figure.querySelector(".hint").textContent = picture.speed_rpm ? "dotted: harmonics of the shaft" : "";
+    for (const one of Object.values(charts)) await drawOne(one, Plotly, colours);
+    put(peaks, peakTable("spectrum"), peakTable("envelope"));
+  }
+
+  redrawOn(draw);
+  return {
+    async show(document, preferredChannel = null) {
+      const isFirst = picture === null;
+      picture = { ...document, fault_lines: document.fault_lines ?? [] };
+      const names = picture.channels.map((one) => one.name);
+      if (isFirst && names.includes(preferredChannel)) settings.channel = preferredChannel;
+      if (!names.includes(settings.channel)) settings.channel = names[0];
+      channel.lastElementChild.replaceChildren(...names.map((name) => new Option(name, name)));
+      channel.lastElementChild.value = settings.channel;
+      blank.hidden = true;
+      view.hidden = false;
+      await draw();
+    },
+    empty(...children) {
+      picture = null;
+      put(blank, ...children);
+      blank.hidden = false;
+      view.hidden = true;
+    },
+  };
+}

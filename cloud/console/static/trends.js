@@ -1,0 +1,284 @@
+// Trend panels: one small chart per quantity, all with the same time axis, zoomed together.
+// Every zoom asks the API again, so that a closer look has a finer resolution.
+
+import { CONFIG, axis, csv, layout, palette, plain, plotly, redrawOn, tableBehind } from "./charts.js";
+import { age } from "./cells.js";
+import { drawn, element, put } from "./dom.js";
+import { featureWords, fromLocalTime, localTime, ms, number, offset, stateWords, time, unitWords } from "./format.js";
+import { sign, signWord } from "./signs.js";
+
+const DASHES = ["solid", "dash", "dot", "dashdot", "longdash", "longdashdot"];
+const MARGIN = { l: 54, r: 10, t: 8, b: 34 };
+const STRIP = [0.01, 0.1]; // of the panel's height, below the axis
+const PLOT = 0.13;
+const SYMBOLS = { urgent: "square", high: "triangle-up", medium: "diamond", low: "circle" };
+const GAP_BUCKETS = 2.5; // more than this many buckets without data is a gap in the line
+
+/** Split "DE.H/velocity_rms" into its channel and quantity; score and health have no channel. */
+export function split(feature) {
+  const at = feature.indexOf("/");
+  return at < 0 ? { channel: null, quantity: feature } : { channel: feature.slice(0, at), quantity: feature.slice(at + 1) };
+}
+
+/** Times, means and the band of one series, with nulls where there is a gap. */
+function withGaps(series, bucketMs) {
+  const line = { x: [], y: [], custom: [] };
+  const band = { x: [], y: [] };
+  let piece = [];
+  const closePiece = () => {
+    if (piece.length > 1) {
+      band.x.push(...piece.map((at) => localTime(series.t_ms[at])), ...piece.toReversed().map((at) => localTime(series.t_ms[at])), null);
+      band.y.push(...piece.map((at) => series.max[at]), ...piece.toReversed().map((at) => series.min[at]), null);
+    }
+    piece = [];
+  };
+  series.t_ms.forEach((t, at) => {
+    const isGap = at > 0 && t - series.t_ms[at - 1] > GAP_BUCKETS * bucketMs;
+    if (isGap || series.mean[at] === null) {
+      closePiece();
+      line.x.push(localTime(t));
+      line.y.push(null);
+      line.custom.push(null);
+    }
+    if (series.mean[at] === null) return;
+    line.x.push(localTime(t));
+    line.y.push(series.mean[at]);
+    line.custom.push([number(series.mean[at]), number(series.min[at]), number(series.max[at]), series.late?.[at] ? ", arrived late" : ""]);
+    piece.push(at);
+  });
+  closePiece();
+  return { line, band };
+}
+
+function traces(series, place, colours, bucketMs) {
+  const { line, band } = withGaps(series, bucketMs);
+  const { channel, quantity } = split(series.feature);
+  const colour = channel === null ? colours.ink : colours.series[place % colours.series.length];
+  const late = series.t_ms.map((t, at) => [t, at]).filter(([, at]) => series.late?.[at] && series.mean[at] !== null);
+  const unit = unitWords(series.unit);
+  return [
+    { x: band.x, y: band.y, mode: "lines", line: { width: 0 }, fill: "toself", fillcolor: `${colour}2b`, hoverinfo: "skip", type: "scatter" },
+    {
+      x: line.x,
+      y: line.y,
+      customdata: line.custom,
+      name: plain(channel ?? featureWords(quantity)),
+      mode: "lines",
+      connectgaps: false,
+      line: { color: colour, width: 1.5, dash: DASHES[place % DASHES.length] },
+      hovertemplate: `${plain(channel ?? featureWords(quantity))} %{customdata[0]}${unit ? ` ${plain(unit)}` : ""} (%{customdata[1]} … %{customdata[2]})%{customdata[3]}<extra></extra>`,
+      type: "scatter",
+    },
+    late.length
+      ? { x: late.map(([t]) => localTime(t)), y: late.map(([, at]) => series.mean[at]), mode: "markers", marker: { symbol: "circle-open", size: 5, color: colour }, hoverinfo: "skip", type: "scatter" }
+      : null,
+  ].filter(Boolean);
+}
+
+function alarmTrace(alarms, colours, [from, to]) {
+  const inside = alarms.filter((alarm) => ms(alarm.since) >= from && ms(alarm.since) <= to);
+  return {
+    x: inside.map((alarm) => localTime(ms(alarm.since))),
+    y: inside.map(() => 0.95),
+    yaxis: "y2",
+    mode: "markers",
+    marker: { symbol: inside.map((alarm) => SYMBOLS[alarm.priority]), color: inside.map((alarm) => colours[alarm.priority]), size: 10, line: { width: 1, color: colours.ink } },
+    customdata: inside.map((alarm) => [plain(signWord(alarm.priority)), plain(alarm.sentence)]),
+    hovertemplate: "%{customdata[0]} alarm: %{customdata[1]}<extra></extra>",
+    type: "scatter",
+  };
+}
+
+const kindOf = (state) => (state === "off" ? "off" : state?.startsWith("steady") ? "steady" : "moving");
+
+function strip(states, colours, [from, to]) {
+  const shapes = [];
+  const annotations = [];
+  (states?.t_ms ?? []).forEach((t, at) => {
+    const start = Math.max(t, from);
+    const end = Math.min(states.t_ms[at + 1] ?? to, to);
+    if (end <= start) return;
+    const state = states.value[at];
+    shapes.push({ type: "rect", xref: "x", yref: "paper", x0: localTime(start), x1: localTime(end), y0: STRIP[0], y1: STRIP[1], fillcolor: colours[kindOf(state)], line: { width: kindOf(state) === "steady" ? 0 : 1, color: colours.quiet } });
+    if (end - start > 0.12 * (to - from))
+      annotations.push({ xref: "x", yref: "paper", x: localTime((start + end) / 2), y: (STRIP[0] + STRIP[1]) / 2, yanchor: "middle", text: plain(stateWords(state)), showarrow: false, font: { size: 9, color: colours.ink } });
+  });
+  return { shapes, annotations };
+}
+
+function zoneShapes(limits, colours, top) {
+  const edges = [...limits, Infinity];
+  return ["B", "C", "D"].flatMap((zone, at) =>
+    edges[at] >= top ? [] : [{ type: "rect", xref: "paper", x0: 0, x1: 1, yref: "y", y0: edges[at], y1: Math.min(edges[at + 1], top), fillcolor: colours.zones[zone], line: { width: 0 }, layer: "below", label: { text: `Zone ${zone}`, textposition: "top right", font: { size: 9, color: colours.quiet } } }],
+  );
+}
+
+const limitLine = (value, colours, words) => ({
+  type: "line",
+  xref: "paper",
+  x0: 0,
+  x1: 1,
+  yref: "y",
+  y0: value,
+  y1: value,
+  line: { color: colours.limit, width: 1, dash: "dash" },
+  label: { text: words, textposition: "start", font: { size: 9, color: colours.quiet }, yanchor: "bottom" },
+});
+
+/**
+ * Draw trend panels into `host`.
+ *
+ * @param options `zoneLimits` mm/s of A/B, B/C, C/D or null; `healthLimit`; `onZoom(from, to)`; `onReset()`; `onMoment(ms)`.
+ * @returns `{show(trends, {quantities, channels, alarms, moment})}`; `trends` is the API's document.
+ */
+export function trendPanels(host, options) {
+  let shown = null;
+  const figures = new Map(); // quantity → {figure, chart, caption, behind}
+
+  function figureOf(quantity) {
+    if (figures.has(quantity)) return figures.get(quantity);
+    const caption = element("figcaption", {});
+    const chart = element("div", { class: "chart" });
+    const behind = tableBehind(featureWords(quantity), `${quantity}.csv`, () => tableOf(quantity));
+    const one = { figure: element("figure", { class: "panel" }, caption, chart, behind), chart, caption, isDrawn: false };
+    figures.set(quantity, one);
+    return one;
+  }
+
+  const seriesOf = (quantity) =>
+    shown.trends.series.filter((series) => {
+      const parts = split(series.feature);
+      return parts.quantity === quantity && (parts.channel === null || shown.channels.includes(parts.channel));
+    });
+
+  function tableOf(quantity) {
+    const list = seriesOf(quantity);
+    const times = [...new Set(list.flatMap((series) => series.t_ms))].sort((a, b) => b - a);
+    const places = list.map((series) => new Map(series.t_ms.map((t, at) => [t, at])));
+    const label = (series) => [split(series.feature).channel, unitWords(series.unit)].filter(Boolean).join(", ");
+    return {
+      heads: ["Time", ...list.flatMap((series) => ["mean", "min", "max"].map((part) => [part, label(series)].filter(Boolean).join(" ")))],
+      rows: times.map((t) => [time(t), ...list.flatMap((series, at) => ["mean", "min", "max"].map((part) => series[part][places[at].get(t)] ?? ""))]),
+    };
+  }
+
+  function captionOf(quantity, list) {
+    const latest = list.map((series) => ({ channel: split(series.feature).channel, at: series.mean.findLastIndex((value) => value !== null), series })).filter(({ at }) => at >= 0);
+    const newest = Math.max(...latest.map(({ series, at }) => series.t_ms[at]));
+    return [
+      element("strong", {}, featureWords(quantity)),
+      latest.map(({ channel, series, at }) => element("span", { class: "latest" }, channel ? element("span", { class: "unit" }, `${channel} `) : null, number(series.mean[at]), element("span", { class: "unit" }, ` ${unitWords(series.unit)}`))),
+      latest.length ? element("span", { class: "hint" }, age(new Date(newest).toISOString())) : element("span", { class: "hint" }, "no values in this range"),
+    ];
+  }
+
+  function figureData(quantity, list, colours) {
+    const { trends, alarms, channels, moment, range } = shown;
+    const unit = unitWords(list[0]?.unit);
+    const top = Math.max(...list.flatMap((series) => series.max.filter((value) => value !== null)), 0);
+    const zones = quantity === "velocity_rms" && options.zoneLimits ? options.zoneLimits : null;
+    const below = strip(trends.states, colours, range);
+    const shapes = [...below.shapes];
+    let yRange = null;
+    if (quantity === "health_index") {
+      yRange = [0, 104];
+      shapes.push(limitLine(options.healthLimit, colours, "alarm limit"));
+    } else if (quantity === "score") {
+      yRange = [0, Math.max(1.25, 1.08 * top)];
+      shapes.push(limitLine(1, colours, "alarm limit"));
+    } else if (zones) {
+      yRange = [0, Math.max(1.15 * top, 1.15 * zones[0])];
+      shapes.push(...zoneShapes(zones, colours, yRange[1]));
+    }
+    for (const alarm of alarms) {
+      const at = ms(alarm.since);
+      if (at >= range[0] && at <= range[1]) shapes.push({ type: "line", xref: "x", x0: localTime(at), x1: localTime(at), yref: "paper", y0: PLOT, y1: 1, line: { color: colours.quiet, width: 1, dash: "dot" } });
+    }
+    if (moment) shapes.push({ type: "line", xref: "x", x0: localTime(moment), x1: localTime(moment), yref: "paper", y0: PLOT, y1: 1, line: { color: colours.accent, width: 1.5 } });
+    return [
+      [...list.flatMap((series) => traces(series, Math.max(channels.all.indexOf(split(series.feature).channel), 0), colours, 1000 * trends.bucket_s)), alarmTrace(alarms, colours, range)],
+      layout(colours, {
+        margin: MARGIN,
+        height: 170,
+        hovermode: "x unified",
+        dragmode: "zoom",
+        shapes,
+        annotations: below.annotations,
+        xaxis: axis(colours, `Time, UTC${offset(range[1])}`, { type: "date", range: range.map(localTime), anchor: "free", position: 0, showline: false, nticks: 7, title: { text: `Time, UTC${offset(range[1])}`, font: { size: 10, color: colours.quiet }, standoff: 0 }, hoverformat: "%Y-%m-%d %H:%M" }),
+        yaxis: axis(colours, axisTitle(quantity, unit), { domain: [PLOT, 1], fixedrange: true, nticks: 5, range: yRange ?? undefined, rangemode: "tozero" }),
+        yaxis2: { domain: [PLOT, 1], overlaying: "y", range: [0, 1], visible: false, fixedrange: true },
+      }),
+    ];
+  }
+
+  async function draw() {
+    if (!shown) return;
+    const Plotly = await plotly();
+    const colours = palette();
+    const wanted = shown.quantities.map((quantity) => [quantity, figureOf(quantity)]);
+    const current = wanted.map(([, one]) => one.figure);
+    if (current.length !== host.children.length || current.some((figure, at) => host.children[at] !== figure)) put(host, current);
+    host.removeAttribute("aria-busy");
+    for (const [quantity, one] of wanted) {
+      const list = seriesOf(quantity);
+      put(one.caption, captionOf(quantity, list));
+      const [data, look] = figureData(quantity, list, colours);
+      await Plotly.react(one.chart, data, look, CONFIG);
+      if (!one.isDrawn) bind(one);
+      one.isDrawn = true;
+    }
+  }
+
+  function bind(one) {
+    one.chart.on("plotly_relayout", (change) => {
+      const from = change["xaxis.range[0]"];
+      const to = change["xaxis.range[1]"];
+      if (from && to) options.onZoom(fromLocalTime(from), fromLocalTime(to));
+    });
+    one.chart.on("plotly_doubleclick", () => options.onReset());
+    one.chart.on("plotly_click", (event) => {
+      const point = event.points.find((candidate) => candidate.x);
+      if (point) options.onMoment(fromLocalTime(point.x));
+    });
+    // One cursor through all panels: they share their margins, so a share of the width is the same moment.
+    one.chart.addEventListener("pointermove", (event) => {
+      const box = one.chart.getBoundingClientRect();
+      const share = (event.clientX - box.left - MARGIN.l) / (box.width - MARGIN.l - MARGIN.r);
+      host.style.setProperty("--cursor", share >= 0 && share <= 1 ? String(share) : "-1");
+    });
+    one.chart.addEventListener("pointerleave", () => host.style.setProperty("--cursor", "-1"));
+  }
+
+  redrawOn(draw);
+  return {
+    async show(trends, { quantities, channels, alarms, moment, range }) {
+      shown = { trends, quantities, channels: Object.assign([...channels.shown], { all: channels.all }), alarms, moment, range };
+      await draw();
+    },
+    async moment(at) {
+      if (!shown) return;
+      shown.moment = at;
+      await draw();
+    },
+    asCsv: () => shown.quantities.map((quantity) => csv(tableOf(quantity).heads, tableOf(quantity).rows)).join("\r\n"),
+  };
+}
+
+function axisTitle(quantity, unit) {
+  const short = { health_index: "Health", score: "Score", velocity_rms: "Velocity", acceleration_rms: "Accel.", acceleration_peak: "Accel.", crest_factor: "Crest" }[quantity] ?? featureWords(quantity).replace(/^Envelope/, "Env.");
+  return unit ? `${short}, ${unit}` : short;
+}
+
+/** What the lines, marks and the strip mean. */
+export function trendLegend(channels, colours, hasLate) {
+  const line = (colour, dash) => `stroke:${colour};stroke-dasharray:${{ solid: "none", dash: "6 3", dot: "2 2", dashdot: "6 2 2 2" }[dash] ?? "8 3"}`;
+  return [
+    channels.all.map((channel, at) => (channels.shown.includes(channel) ? element("li", {}, swatch(line(colours.series[at % colours.series.length], DASHES[at % DASHES.length])), channel) : null)),
+    element("li", {}, element("span", { class: "swatch band" }), "lowest to highest"),
+    hasLate ? element("li", {}, element("span", { class: "swatch late" }), "arrived late") : null,
+    ["steady", "moving", "off"].map((kind) => element("li", {}, element("span", { class: `swatch state-${kind}` }), { steady: "running steadily", moving: "starting, changing or unknown", off: "off" }[kind])),
+    element("li", {}, sign("high", ""), "alarm began"),
+  ];
+}
+
+const swatch = (style) => drawn("svg", { class: "swatch-line", viewBox: "0 0 24 8", width: 24, height: 8, "aria-hidden": "true" }, drawn("path", { d: "M0 4h24", style }));

@@ -1,0 +1,61 @@
+// The waveform around an alarm, one channel at a time.
+
+import { CONFIG, axis, layout, palette, plain, plotly, redrawOn, tableBehind } from "./charts.js";
+import { element, put } from "./dom.js";
+import { number, unitWords } from "./format.js";
+
+/** Build the view inside `host`; a document is what `/alarms/{id}/evidence` answers. */
+export function waveformView(host) {
+  let channels = [];
+  let chosen = null;
+  let isDrawn = false;
+  const select = element("select", { "aria-label": "Channel of the waveform", onchange: () => choose(select.value) });
+  const chart = element("div", { class: "chart" });
+  const hint = element("span", { class: "hint" });
+  const figure = element("figure", { class: "panel wide" }, element("figcaption", {}, element("strong", {}, "Waveform"), select, hint), chart, tableBehind("Waveform", "waveform.csv", table));
+  put(host, figure);
+  figure.hidden = true;
+
+  const current = () => channels.find((one) => one.name === chosen) ?? channels[0];
+
+  function table() {
+    const { waveform, unit } = current();
+    return { heads: ["Time s", `Amplitude ${unitWords(unit)}`], rows: waveform.values.map((value, at) => [number(at * waveform.dt_s, 6), number(value, 4)]) };
+  }
+
+  function choose(name) {
+    chosen = name;
+    draw();
+  }
+
+  async function draw() {
+    if (!channels.length) return;
+    const Plotly = await plotly();
+    const colours = palette();
+    const { name, unit, waveform } = current();
+    const peak = waveform.values.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+    hint.textContent = `${number(waveform.values.length * waveform.dt_s)} s, peak ${number(peak)} ${unitWords(unit)}`;
+    const trace = { x0: 0, dx: waveform.dt_s, y: waveform.values, type: "scatter", mode: "lines", line: { color: colours.ink, width: 0.8 }, hovertemplate: `%{x:.4f} s: %{y:.3~g} ${plain(unitWords(unit))}<extra>${plain(name)}</extra>` };
+    const look = layout(colours, { margin: { l: 58, r: 12, t: 8, b: 40 }, height: 220, hovermode: "x", dragmode: "zoom", xaxis: axis(colours, "Time, s"), yaxis: axis(colours, `Amplitude, ${unitWords(unit)}`, { fixedrange: true, nticks: 6 }) });
+    await Plotly.react(chart, [trace], look, CONFIG);
+    if (!isDrawn) chart.on("plotly_doubleclick", () => Plotly.relayout(chart, { "xaxis.autorange": true }));
+    isDrawn = true;
+  }
+
+  redrawOn(draw);
+  return {
+    async show(document, preferredChannel) {
+      channels = document.channels.filter((one) => one.waveform?.values?.length);
+      figure.hidden = !channels.length;
+      if (!channels.length) return;
+      chosen ??= channels.some((one) => one.name === preferredChannel) ? preferredChannel : channels[0].name;
+      select.replaceChildren(...channels.map((one) => new Option(one.name, one.name)));
+      select.value = chosen;
+      await draw();
+    },
+    empty() {
+      channels = [];
+      figure.hidden = true;
+    },
+  };
+}
