@@ -1,0 +1,222 @@
+"""What a machine sounds like when it is healthy: the reference that a change is measured against.
+
+A fingerprint holds, per channel, the vibration velocity at the orders of the shaft (imbalance, misalignment and
+looseness live there), the level in third-octave bands, and how much that level scatters by itself. One stretch of
+signal makes one; several are combined into a better one, whose scatter is then the machine's own.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import struct
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from models.contract.errors import InputError
+from models.diagnosis.shaft_speed import estimate_speed
+from models.signal.fourier import prev_fast_len
+from models.signal.spectra import power_spectrum, velocity_rms, velocity_spectrum
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from models.diagnosis.envelope_lines import FloatArray
+
+ORDERS: Final = (0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0)
+"""Orders of the shaft at which velocity is measured; halves belong to looseness."""
+LINE_BINS: Final = 2
+"""A Hann line fills two bins to each side of its centre."""
+ORDER_TOLERANCE: Final = 0.004
+"""How far a line may lie from its order, on top of one bin: what the speed estimate leaves open."""
+MIN_BINS_PER_TURN: Final = 5.0
+"""Orders closer than this many bins melt together and are not measured."""
+BAND_LOWEST_HZ: Final = 25.0
+BAND_HIGHEST_SHARE: Final = 0.8
+"""Highest band relative to half the sampling rate: above it the anti-aliasing filter decides the level."""
+BAND_MIN_BINS: Final = 8
+"""A band of fewer bins scatters too much to compare."""
+FORMAT: Final = b"PPFP1"
+MAX_BYTES: Final = 1 << 20
+MAX_CHANNELS: Final = 1024
+
+
+class FingerprintError(InputError):
+    """Bytes that are no fingerprint, or one that does not fit what it is compared with."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """A healthy reference.
+
+    Attributes:
+        sample_rate_hz: of what it was made from.
+        speed_rpm: of the shaft, or None when unknown; then there are no orders.
+        order_mm_s: velocity RMS at each of `ORDERS`, NaN where not measurable, (channels, orders).
+        velocity_mm_s: velocity RMS 10 to 1000 Hz, (channels,).
+        acceleration_m_s2: acceleration RMS, (channels,).
+        band_hz: centre of each third-octave band, (bands,).
+        band_db: level in dB above 1 m/s², (channels, bands).
+        band_spread_db: standard deviation of that level when nothing changes, (channels, bands).
+    """
+
+    sample_rate_hz: float
+    speed_rpm: float | None
+    order_mm_s: FloatArray
+    velocity_mm_s: FloatArray
+    acceleration_m_s2: FloatArray
+    band_hz: FloatArray
+    band_db: FloatArray
+    band_spread_db: FloatArray
+
+    def to_bytes(self) -> bytes:
+        """Return the fingerprint as bytes: a header in JSON, then the arrays as float32."""
+        header = json.dumps(
+            {
+                "channels": int(self.velocity_mm_s.size),
+                "bands": int(self.band_hz.size),
+                "sample_rate_hz": self.sample_rate_hz,
+                "speed_rpm": self.speed_rpm,
+            },
+            sort_keys=True,
+        ).encode()
+        arrays = b"".join(np.asarray(array, "<f4").tobytes() for array in self._arrays())
+        return FORMAT + struct.pack("<H", len(header)) + header + arrays
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Fingerprint:
+        """Return the fingerprint that `to_bytes` wrote.
+
+        Raises:
+            FingerprintError: something else, or damaged.
+        """
+        try:
+            if len(data) > MAX_BYTES or not data.startswith(FORMAT):
+                raise FingerprintError("these bytes are no fingerprint of this version; learn the baseline again")
+            (length,) = struct.unpack_from("<H", data, len(FORMAT))
+            start = len(FORMAT) + 2
+            header = json.loads(data[start : start + length])
+            channels, bands = int(header["channels"]), int(header["bands"])
+            rate = float(header["sample_rate_hz"])
+            speed = None if header["speed_rpm"] is None else float(header["speed_rpm"])
+            if not (1 <= channels <= MAX_CHANNELS and 0 <= bands <= MAX_CHANNELS and math.isfinite(rate)):
+                raise FingerprintError("this fingerprint is out of bounds; learn the baseline again")
+            values = np.frombuffer(data, "<f4", offset=start + length).astype(np.float64)
+        except (ValueError, KeyError, TypeError, struct.error) as error:
+            raise FingerprintError("this fingerprint is damaged; learn the baseline again") from error
+        shapes = ((channels, len(ORDERS)), (channels,), (channels,), (bands,), (channels, bands), (channels, bands))
+        if values.size != sum(math.prod(shape) for shape in shapes):
+            raise FingerprintError("this fingerprint is cut short; learn the baseline again")
+        parts = np.split(values, np.cumsum([math.prod(shape) for shape in shapes])[:-1])
+        arrays = [part.reshape(shape) for part, shape in zip(parts, shapes, strict=True)]
+        return cls(rate, speed, *arrays)
+
+    def _arrays(self) -> tuple[FloatArray, ...]:
+        return (
+            self.order_mm_s,
+            self.velocity_mm_s,
+            self.acceleration_m_s2,
+            self.band_hz,
+            self.band_db,
+            self.band_spread_db,
+        )
+
+
+def fingerprint(
+    samples: NDArray[np.floating], sample_rate_hz: float, speed_rpm: float | None, *, refine_speed: bool = True
+) -> Fingerprint:
+    """Return the fingerprint of one stretch of signal.
+
+    Args:
+        samples: acceleration (channels, samples) in m/s².
+        sample_rate_hz: of the samples.
+        speed_rpm: stated shaft speed, or None.
+        refine_speed: correct the stated speed by the signal's own comb first.
+    """
+    signal = np.atleast_2d(np.asarray(samples, np.float64))
+    if refine_speed:
+        speed_rpm = estimate_speed(signal, sample_rate_hz, speed_rpm).used
+    length = prev_fast_len(signal.shape[1])
+    signal = signal[:, :length] - signal[:, :length].mean(axis=1, keepdims=True)
+    step_hz = sample_rate_hz / length
+    spectrum = power_spectrum(signal, sample_rate_hz)
+    # Sums over bins below are mean squares: the spectrum is scaled for lines, which fill 1.5 bins of noise.
+    power = spectrum.power / spectrum.noise_bandwidth_bins
+    band_hz, band_db, bins_per_band = _third_octaves(power, step_hz)
+    # The level of a band of noise scatters by 4.34 dB over the square root of its bins; Hann leaves 2 of 3 bins free.
+    spread = np.broadcast_to(4.34 / np.sqrt(bins_per_band / 1.5), band_db.shape)
+    velocity = velocity_spectrum(spectrum).power / spectrum.noise_bandwidth_bins
+    return Fingerprint(
+        sample_rate_hz=sample_rate_hz,
+        speed_rpm=speed_rpm,
+        order_mm_s=_order_velocity(velocity, step_hz, speed_rpm),
+        velocity_mm_s=velocity_rms(spectrum),
+        acceleration_m_s2=np.sqrt(np.mean(signal**2, axis=1)),
+        band_hz=band_hz,
+        band_db=band_db,
+        band_spread_db=np.array(spread),
+    )
+
+
+def combine(fingerprints: Sequence[Fingerprint]) -> Fingerprint:
+    """Return one reference from several stretches of the same healthy machine.
+
+    Raises:
+        FingerprintError: none given, or of different channels or sampling rates.
+    """
+    if not fingerprints:
+        raise FingerprintError("a baseline needs at least one stretch of healthy signal")
+    first = fingerprints[0]
+    if any(other.band_db.shape != first.band_db.shape for other in fingerprints):
+        raise FingerprintError("stretches of different channels or rates cannot make one baseline")
+    speeds = [other.speed_rpm for other in fingerprints if other.speed_rpm is not None]
+    levels = np.stack([other.band_db for other in fingerprints])
+    by_chance = np.stack([other.band_spread_db for other in fingerprints]).mean(axis=0)
+    return Fingerprint(
+        sample_rate_hz=first.sample_rate_hz,
+        speed_rpm=float(np.median(speeds)) if speeds else None,
+        order_mm_s=np.median([other.order_mm_s for other in fingerprints], axis=0),
+        velocity_mm_s=np.median([other.velocity_mm_s for other in fingerprints], axis=0),
+        acceleration_m_s2=np.median([other.acceleration_m_s2 for other in fingerprints], axis=0),
+        band_hz=first.band_hz,
+        band_db=np.median(levels, axis=0),
+        band_spread_db=np.maximum(levels.std(axis=0), by_chance),
+    )
+
+
+def _order_velocity(velocity: FloatArray, step_hz: float, speed_rpm: float | None) -> FloatArray:
+    """Return velocity RMS in mm/s at each of `ORDERS`, (channels, orders)."""
+    result = np.full((velocity.shape[0], len(ORDERS)), np.nan)
+    if speed_rpm is None or speed_rpm / 60.0 < MIN_BINS_PER_TURN * step_hz:
+        return result
+    for column, order in enumerate(ORDERS):
+        centre = order * speed_rpm / 60.0 / step_hz
+        reach = 1.0 + ORDER_TOLERANCE * centre
+        first, last = max(1, round(centre - reach)), round(centre + reach)
+        if last + LINE_BINS + 1 > velocity.shape[1]:
+            break
+        peaks = first + np.argmax(velocity[:, first : last + 1], axis=1)
+        for row, peak in enumerate(peaks):
+            result[row, column] = math.sqrt(velocity[row, max(1, peak - LINE_BINS) : peak + LINE_BINS + 1].sum())
+    return result
+
+
+def _third_octaves(power: FloatArray, step_hz: float) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return centres in Hz, levels in dB above 1 m/s² (channels, bands), and how many bins each band holds.
+
+    Source: IEC 61260-1, base-ten third octaves.
+    """
+    top_hz = BAND_HIGHEST_SHARE * step_hz * (power.shape[1] - 1)
+    exponents = np.arange(math.ceil(10 * math.log10(BAND_LOWEST_HZ)), math.floor(10 * math.log10(max(top_hz, 1.0))) + 1)
+    centres = 10.0 ** (exponents / 10)
+    edges = np.rint(np.stack([centres * 10**-0.05, centres * 10**0.05]) / step_hz).astype(int)
+    kept = (edges[1] - edges[0] >= BAND_MIN_BINS) & (centres * 10**0.05 <= top_hz)
+    centres, edges = centres[kept], edges[:, kept]
+    levels = np.zeros((power.shape[0], centres.size))
+    for column, (first, last) in enumerate(edges.T):
+        levels[:, column] = power[:, first:last].sum(axis=1)
+    return centres, 10 * np.log10(np.maximum(levels, 1e-20)), (edges[1] - edges[0]).astype(np.float64)
