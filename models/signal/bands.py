@@ -12,7 +12,6 @@ from models.signal.fourier import prev_fast_len
 
 SHORTEST_WINDOW: Final = 256
 BAND_COUNT: Final = 8
-CARRIER_COUNT: Final = 4
 
 LOWEST_HZ: Final = 10.0
 """Accelerometers of machine monitoring are specified from here on (ISO 20816-1, 10 Hz to 1000 Hz)."""
@@ -23,8 +22,11 @@ LOWEST_BIN: Final = 2
 HIGHEST_OF_RATE: Final = 0.45
 """Above it the anti-aliasing filter of the acquisition has begun to cut."""
 
-CARRIER_TOP_OF_RATE: Final = 0.4
-"""Rate / 2.56 is the bandwidth that acquisition hardware guarantees; carriers are the octaves below."""
+CARRIER_EDGES_OF_RATE: Final = (0.05, 0.1, 0.2, 0.3, 0.4)
+"""Bearing impacts ring in the upper part of the usable bandwidth, which acquisition hardware guarantees up to
+rate / 2.56. Equal widths above 0.1 keep each band short enough to transform inside the cache."""
+
+CARRIER_COUNT: Final = len(CARRIER_EDGES_OF_RATE) - 1
 
 VELOCITY_HZ: Final = (10.0, 1000.0)
 """Source: ISO 20816-3:2022, broad-band velocity of machines above 600 rpm."""
@@ -60,11 +62,11 @@ def band_layout(sample_rate_hz: float, window_samples: int) -> BandLayout:
     """Return the bands of windows of this rate and length.
 
     Bands are log-spaced from 10 Hz (or the second bin, where a bin is wider than 5 Hz) to 0.45 of the rate. Carriers
-    are the four octaves below 0.4 of the rate. Velocity runs from 10 Hz (or the first bin above it) to 1000 Hz (or
+    lie between 0.05 and 0.4 of the rate. Velocity runs from 10 Hz (or the first bin above it) to 1000 Hz (or
     0.45 of the rate).
 
     >>> band_layout(25600.0, 25600).carrier_hz(4)
-    (5120.0, 10240.0)
+    (7680.0, 10240.0)
     >>> band_layout(12000.0, 12000).bands
     (10, 22, 48, 106, 232, 510, 1120, 2459, 5400)
 
@@ -88,8 +90,7 @@ def band_layout(sample_rate_hz: float, window_samples: int) -> BandLayout:
             f"windows of {window_samples} samples at {sample_rate_hz:g} Hz leave no {BAND_COUNT} bands between "
             f"{lowest * step_hz:g} Hz and {highest * step_hz:g} Hz: use a longer window or a higher rate"
         )
-    top = CARRIER_TOP_OF_RATE * window_samples
-    edges = [round(top / 2**octave) for octave in range(CARRIER_COUNT, -1, -1)]
+    edges = [round(edge * window_samples) for edge in CARRIER_EDGES_OF_RATE]
     carriers = tuple((low, prev_fast_len(high - low, real=False)) for low, high in itertools.pairwise(edges))
     velocity = (
         max(1, math.ceil(round(VELOCITY_HZ[0] / step_hz, 6))),
