@@ -1,0 +1,18 @@
+"""Errors of the runtimes.
+
+PlantpulseError
+├── NetworkError                 bytes that are no network, or one this runtime cannot run; reject the model
+└── RuntimeMissingError          the runtime's library is not installed; names the extra
+"""
+
+from __future__ import annotations
+
+from models.contract.errors import InputError, PlantpulseError
+
+
+class NetworkError(PlantpulseError):
+    """Bytes that are no network, or one that this runtime cannot run: reject the model and keep the old one."""
+
+
+class RuntimeMissingError(InputError):
+    """The runtime's library is not installed; says which extra to install."""
