@@ -42,7 +42,7 @@ def sample_quality(samples: NDArray[Any]) -> tuple[tuple[QualityCause, ...], ...
         one tuple per channel of `NOT_FINITE`, `CONSTANT`, `CLIPPED`; `NO_DATA` where n is 0.
     """
     if samples.shape[1] == 0:
-        return ((QualityCause.NO_DATA,),) * samples.shape[0]
+        return ((QualityCause.NO_DATA,),) * int(samples.shape[0])
     highest = samples.max(axis=1)
     lowest = samples.min(axis=1)
     return tuple(
