@@ -49,10 +49,10 @@ EVIDENCE_LINES: Final = 64
 ID_CHARS: Final = 128
 """Characters of a group, gateway, machine or host id."""
 
-ACKNOWLEDGED_RANGES: Final = 1_024
-"""Closed ranges in one acknowledgement: at 500 records each their own range, and then room."""
+ACKNOWLEDGED_RANGES: Final = 512
+"""Closed ranges in one acknowledgement: 500 records that each stand alone, and room for a few more."""
 
 ACKNOWLEDGED_CHARS: Final = 32_768
-"""Characters of one acknowledgement."""
+"""Characters of one acknowledgement; 512 ranges of the longest numbers need two thirds of it."""
 
 UINT64_MAX: Final = 2**64 - 1

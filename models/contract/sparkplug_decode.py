@@ -51,10 +51,7 @@ def decode_payload(data: bytes) -> Payload:
         message.ParseFromString(data)
     except DecodeError as error:
         raise PayloadError(f"not a Sparkplug payload: {error}") from None
-    try:
-        return _Reading().payload(message)
-    except UnicodeDecodeError:
-        raise PayloadError("not a Sparkplug payload: a text is not UTF-8") from None
+    return _Reading().payload(message)
 
 
 def _optional(message: Any, name: str) -> Any:
@@ -74,7 +71,7 @@ class _Reading:
             timestamp_ms=_optional(message, "timestamp"),
             seq=_optional(message, "seq"),
             metrics=tuple([self._metric(entry, 0) for entry in message.metrics]),
-            uuid=self._text(message.uuid) if message.HasField("uuid") else None,
+            uuid=self._optional_text(message, "uuid"),
             body=_optional(message, "body"),
         )
 
@@ -88,10 +85,15 @@ class _Reading:
         if self._entries > limits.CONTAINER_ENTRIES:
             raise PayloadError(f"more than {limits.CONTAINER_ENTRIES} properties and cells in one payload")
 
-    def _text(self, text: str) -> str:
+    def _text(self, text: str | bytes) -> str:
+        if isinstance(text, bytes):  # what the runtime makes of a string that is not UTF-8
+            raise PayloadError("not a Sparkplug payload: a text is not UTF-8")
         if len(text) > limits.STRING_CHARS:
             raise PayloadError(f"a text of {len(text)} characters: at most {limits.STRING_CHARS} are read")
         return text
+
+    def _optional_text(self, message: Any, name: str) -> str | None:
+        return self._text(getattr(message, name)) if message.HasField(name) else None
 
     def _metric(self, message: Any, depth: int) -> Metric:
         has = message.HasField
@@ -190,8 +192,8 @@ class _Reading:
         self._count_metrics(len(message.metrics))
         self._count_entries(len(message.parameters))
         return Template(
-            version=_optional(message, "version"),
-            template_ref=_optional(message, "template_ref"),
+            version=self._optional_text(message, "version"),
+            template_ref=self._optional_text(message, "template_ref"),
             is_definition=_optional(message, "is_definition"),
             metrics=tuple(self._metric(entry, depth) for entry in message.metrics),
             parameters=tuple(self._parameter(entry) for entry in message.parameters),
@@ -206,4 +208,13 @@ class _Reading:
         )
 
     def _metadata(self, message: Any) -> MetaData:
-        return MetaData(**{name: _optional(message, name) for name in MetaData.__slots__})
+        return MetaData(
+            is_multi_part=_optional(message, "is_multi_part"),
+            content_type=self._optional_text(message, "content_type"),
+            size=_optional(message, "size"),
+            seq=_optional(message, "seq"),
+            file_name=self._optional_text(message, "file_name"),
+            file_type=self._optional_text(message, "file_type"),
+            md5=self._optional_text(message, "md5"),
+            description=self._optional_text(message, "description"),
+        )
