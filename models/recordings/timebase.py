@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 REGULAR_WITHIN: Final = 0.5
 """Steps that differ from the median by less than this part of it are rounding of the time stamps, not sampling."""
 
+JITTER_SHARE: Final = 0.25
+"""Up to this share of odd steps there are gaps in a regular stream, and the median is its step; beyond it every step
+jitters, and only the mean says how many samples a second held."""
+
 _EPOCHS: Final = ((1e17, 1e-9), (1e14, 1e-6), (1e11, 1e-3), (1e8, 1.0))
 """From which size on a number can only be ns, µs, ms or s since 1970 (1e8 s is the year 1973)."""
 
@@ -39,8 +43,8 @@ class Timebase:
 def timebase(column: NDArray[Any]) -> Timebase:
     """Return rate, start and regularity of a column of times.
 
-    A regular column gives the mean rate, which averages out the rounding of its stamps; an irregular one gives the
-    inverse of the median step and a note.
+    A regular column gives the mean rate, which averages out the rounding of its stamps; one with gaps gives the
+    inverse of the median step, one that jitters throughout the mean again, both with a note.
 
     >>> timebase(np.array([0.0, 0.01, 0.02, 0.03])).sample_rate_hz
     100.0
@@ -53,6 +57,9 @@ def timebase(column: NDArray[Any]) -> Timebase:
     """
     start_ns: int | None = None
     if column.dtype.kind == "M":
+        if np.any(np.isnat(column)):
+            row = int(np.flatnonzero(np.isnat(column))[0])
+            raise RecordingError(f"the time column has no time in sample {row + 1}: repair it, or leave it out")
         stamps = column.astype("datetime64[ns]").astype(np.int64)
         start_ns = int(stamps[0])
         times_s = (stamps - start_ns) * 1e-9
@@ -62,7 +69,7 @@ def timebase(column: NDArray[Any]) -> Timebase:
             row = int(np.flatnonzero(~np.isfinite(numbers))[0])
             raise RecordingError(f"the time column has no number in sample {row + 1}: repair it, or leave it out")
         scale = next((scale for limit, scale in _EPOCHS if abs(numbers[0]) >= limit), None)
-        start_ns = None if scale is None else round(numbers[0] * scale * 1e9)
+        start_ns = None if scale is None else _nanoseconds(float(numbers[0]), round(scale * 1e9))
         times_s = (numbers - numbers[0]) * (scale or 1.0)
     seconds = np.asarray(times_s, np.float64)
     return Timebase(seconds, *_regularity(seconds, start_ns))
@@ -81,11 +88,21 @@ def _regularity(times_s: NDArray[np.float64], start_ns: int | None) -> tuple[flo
     irregular = np.abs(steps - median) > REGULAR_WITHIN * median
     if not np.any(irregular):
         return _tidy(len(steps) / float(times_s[-1] - times_s[0])), start_ns, ()
+    count = int(np.count_nonzero(irregular))
     note = (
-        f"irregular sampling: {int(np.count_nonzero(irregular))} of {steps.size} steps are off the median of "
-        f"{median:.6g} s (from {steps.min():.6g} to {steps.max():.6g} s)"
+        f"irregular sampling: {count} of {steps.size} steps are off the median of {median:.6g} s "
+        f"(from {steps.min():.6g} to {steps.max():.6g} s)"
     )
+    if count > JITTER_SHARE * steps.size and times_s[-1] > times_s[0]:
+        mean_hz = _tidy(steps.size / float(times_s[-1] - times_s[0]))
+        return mean_hz, start_ns, (f"{note}; the rate of {mean_hz:.6g} Hz is their mean",)
     return _tidy(1.0 / median), start_ns, (note,)
+
+
+def _nanoseconds(stamp: float, unit_ns: int) -> int:
+    """Return a stamp in ns; whole units are multiplied as integers, because a float64 ends at about 100 ns today."""
+    whole = int(stamp)
+    return whole * unit_ns + round((stamp - whole) * unit_ns)
 
 
 def _tidy(rate_hz: float) -> float:
