@@ -27,6 +27,7 @@ from models import alarming, learning, operating_state, summarising
 from models.alarming import AlarmSettings
 from models.contract.errors import InputError
 from models.contract.vocabulary import UNKNOWN, QualityCause, is_steady
+from models.detectors.table import DETECTORS
 from models.operating_state import OperatingSettings
 from models.pipeline_state import PipelineState
 from models.signal.features import FeatureExtractor
@@ -73,7 +74,8 @@ class PipelineSettings:
         tracking_windows: time constant with which the baseline follows a normal machine (300 windows: 1 to 3 false
             alarms per machine-month on real streams; 100 follows faults away sooner).
         summary_interval_s: a summary every so often.
-        detectors: rows of `models.detectors.table.DETECTORS`; the score is their largest.
+        detectors: rows of `models.detectors.table.DETECTORS`, None for all that suit the features; the score is their
+            largest.
         alarm, operating: see there.
     """
 
@@ -89,7 +91,7 @@ class PipelineSettings:
     learning_windows: int = 60
     tracking_windows: int = 300
     summary_interval_s: float = 60.0
-    detectors: tuple[str, ...] = ("mahalanobis",)
+    detectors: tuple[str, ...] | None = None
     alarm: AlarmSettings = field(default_factory=AlarmSettings)
     operating: OperatingSettings = field(default_factory=OperatingSettings)
 
@@ -162,8 +164,9 @@ class Pipeline:
         self._judged = np.flatnonzero([name not in TRENDED_ONLY for name in names])
         if not self._judged.size:
             raise PipelineSettingsError(f"machine {settings.machine}: none of its features can be judged; add another")
+        self.detectors = _detectors(settings, tuple(names[column] for column in self._judged))
         self._zone = _zone_judge(settings) if self._velocity_index is not None else None
-        told = (self.extractor.hash, settings.channel_names, settings.detectors, settings.learning_windows)
+        told = (self.extractor.hash, settings.channel_names, self.detectors, settings.learning_windows)
         self.signature = hashlib.blake2b(repr(told).encode(), digest_size=8).hexdigest()
 
     def start(self) -> PipelineState:
@@ -229,6 +232,9 @@ class Pipeline:
 
     def _judge(self, state: PipelineState, window: Window, *, clipped: bool) -> tuple[PipelineState, Outcome]:
         features = self.extractor(window.samples)
+        if not np.isfinite(features).all():
+            # Finite samples whose squares are not: no sensor measures that.
+            return self._leave_out(state, window, (QualityCause.NOT_FINITE,))
         operating = operating_state.step(
             state.operating,
             self.operating,
@@ -313,7 +319,7 @@ class Pipeline:
                 known,
                 vector,
                 windows=settings.learning_windows,
-                detectors=settings.detectors,
+                detectors=self.detectors,
                 channels=len(settings.channel_names),
             )
             if isinstance(known, learning.Baseline) and self._rms_index is not None:
@@ -363,6 +369,19 @@ def _progress(state: PipelineState, name: str, windows: int) -> float:
     return max(
         (len(one.vectors) / windows if isinstance(one, learning.Learning) else 1.0 for one in known), default=0.0
     )
+
+
+def _detectors(settings: PipelineSettings, feature_names: tuple[str, ...]) -> tuple[str, ...]:
+    suiting = tuple(name for name, detector in DETECTORS.items() if detector.suits(feature_names))
+    if settings.detectors is None:
+        return suiting
+    for name in settings.detectors:
+        if name not in suiting:
+            raise PipelineSettingsError(
+                f"machine {settings.machine}: detector {name!r} is unknown or does not suit its features; "
+                f"choose from {', '.join(suiting)}"
+            )
+    return settings.detectors
 
 
 def _zone_judge(settings: PipelineSettings) -> Callable[[float], str] | None:

@@ -24,6 +24,11 @@ class Detector(Protocol):
         ...
 
     @classmethod
+    def suits(cls, feature_names: tuple[str, ...]) -> bool:
+        """Return whether it can judge channels with these features."""
+        ...
+
+    @classmethod
     def fit(cls, vectors: NDArray[np.float32], *, groups: int = 1) -> Self:
         """Return a detector of what differs from these healthy vectors (n, d), in the order of time.
 

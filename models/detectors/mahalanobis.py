@@ -53,6 +53,11 @@ class Mahalanobis:
     typical: float
 
     @classmethod
+    def suits(cls, feature_names: tuple[str, ...]) -> bool:
+        """Return True for any features at all."""
+        return bool(feature_names)
+
+    @classmethod
     def fit(cls, vectors: NDArray[np.float32], *, groups: int = 1, scale_floor: float = LOG_SCALE_FLOOR) -> Self:
         """Return a detector of what differs from these vectors.
 

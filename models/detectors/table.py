@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from models.detectors.autoencoder import Autoencoder
 from models.detectors.mahalanobis import Mahalanobis
 
 if TYPE_CHECKING:
@@ -13,4 +14,5 @@ if TYPE_CHECKING:
 
 DETECTORS: Final[Mapping[str, type[Detector]]] = {
     Mahalanobis.name: Mahalanobis,
+    Autoencoder.name: Autoencoder,
 }
