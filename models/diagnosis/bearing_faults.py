@@ -62,6 +62,8 @@ SHAFT_ORDERS_EXPLAINED: Final = 2
 """Modulation by the load once and twice a turn is common and explains itself."""
 MATCHED_SURPRISE: Final = 6.9
 """A single line counts as matched when noise would show it once in a thousand."""
+SHAFT_TOLERANCE: Final = 0.001
+"""How well the speed is known from its comb."""
 SIDEBANDS: Final = 3
 MASK_BINS: Final = 2
 EDGE_SHARE: Final = 0.4
@@ -154,6 +156,7 @@ class Doubt(StrEnum):
     RIVAL = "rival"
     FRACTION = "fraction"
     STRANGER = "stranger"
+    SHAFT = "shaft"
     EDGE = "edge"
     SPEED = "speed"
     CAGE_ALONE = "cage_alone"
@@ -203,35 +206,31 @@ def judge_bearings(
     candidates = _search_all(lines, shaft_hz, bearings)
     name_depth = NAME_DEPTH if turns >= LONG_TURNS else SHORT_NAME_DEPTH
     parts = [candidate for candidate in candidates if candidate.part is not Part.CAGE]
-    evident = [candidate for candidate in parts if candidate.evidence >= NAME_EVIDENCE]
+    evident = [
+        candidate
+        for candidate in parts
+        if candidate.evidence >= NAME_EVIDENCE
+        and (candidate.depth >= name_depth or not _is_shaft_order(candidate, shaft_hz, lines.step_hz))
+    ]
     lead = max(evident, key=lambda candidate: candidate.depth, default=None)
     if lead is None:
         return _without_lead(candidates)
     silenced = lines.without(family_bins(lead.found_hz, shaft_hz, lines.step_hz, lines.max_hz))
-    stranger_depth = _stranger_depth(silenced, lead, bearings[lead.bearing_index], shaft_hz)
-    others = [
-        candidate
-        for candidate in _search_all(silenced, shaft_hz, bearings)
-        if candidate.part is not Part.CAGE
-        and (candidate.bearing_index, candidate.part) != (lead.bearing_index, lead.part)
-    ]
-    rival = max(others, key=lambda candidate: (candidate.evidence >= RIVAL_EVIDENCE, candidate.depth), default=None)
-    doubts = []
-    if lead.depth < name_depth:
-        doubts.append(Doubt.SHALLOW)
-    if rival is not None and rival.evidence >= RIVAL_EVIDENCE and rival.depth > RIVAL_DEPTH * lead.depth:
-        doubts.append(Doubt.RIVAL)
-    if _is_fraction(lines, lead):
-        doubts.append(Doubt.FRACTION)
-    if stranger_depth > STRANGER_DEPTH * lead.depth:
-        doubts.append(Doubt.STRANGER)
-    if lead.at_edge:
-        doubts.append(Doubt.EDGE)
-    if speed_in_doubt:
-        doubts.append(Doubt.SPEED)
-    if doubts == [Doubt.SHALLOW] and lead.evidence < UNCERTAIN_EVIDENCE:
+    rival = _rival(silenced, shaft_hz, bearings, lead)
+    applies = {
+        Doubt.SHALLOW: lead.depth < name_depth,
+        Doubt.RIVAL: rival is not None and rival.evidence >= RIVAL_EVIDENCE and rival.depth > RIVAL_DEPTH * lead.depth,
+        Doubt.FRACTION: _is_fraction(lines, lead),
+        Doubt.STRANGER: _stranger_depth(silenced, lead, bearings[lead.bearing_index], shaft_hz)
+        > STRANGER_DEPTH * lead.depth,
+        Doubt.SHAFT: _is_shaft_order(lead, shaft_hz, lines.step_hz),
+        Doubt.EDGE: lead.at_edge,
+        Doubt.SPEED: speed_in_doubt,
+    }
+    doubts = tuple(doubt for doubt, yes in applies.items() if yes)
+    if doubts == (Doubt.SHALLOW,) and lead.evidence < UNCERTAIN_EVIDENCE:
         return _without_lead(candidates)
-    return BearingFinding(lead, not doubts, tuple(doubts), rival, candidates)
+    return BearingFinding(lead, not doubts, doubts, rival, candidates)
 
 
 def family_bins(fundamental_hz: float, sideband_hz: float, step_hz: float, max_hz: float) -> NDArray[np.intp]:
@@ -287,6 +286,17 @@ def _search_all(lines: EnvelopeLines, shaft_hz: float, bearings: Sequence[Bearin
     return tuple(candidate for candidate in found if candidate is not None)
 
 
+def _rival(silenced: EnvelopeLines, shaft_hz: float, bearings: Sequence[Bearing], lead: Candidate) -> Candidate | None:
+    """Return the strongest other candidate once the lead's family is silenced; the cage is nobody's rival."""
+    others = (
+        candidate
+        for candidate in _search_all(silenced, shaft_hz, bearings)
+        if candidate.part is not Part.CAGE
+        and (candidate.bearing_index, candidate.part) != (lead.bearing_index, lead.part)
+    )
+    return max(others, key=lambda candidate: (candidate.evidence >= RIVAL_EVIDENCE, candidate.depth), default=None)
+
+
 def _without_lead(candidates: tuple[Candidate, ...]) -> BearingFinding:
     """Return that nothing is to be named; a cage line that stands alone is only mentioned."""
     alone = [
@@ -304,6 +314,12 @@ def _is_fraction(lines: EnvelopeLines, lead: Candidate) -> bool:
     peaks = _three_bin_maximum(lines.surprise)
     between = [peaks[min(round(part * lead.found_hz / lines.step_hz), peaks.size - 1)] for part in (0.5, 1.5)]
     return bool(min(between) > FRACTION_SURPRISE * float(lead.surprise[:2].mean()))
+
+
+def _is_shaft_order(candidate: Candidate, shaft_hz: float, step_hz: float) -> bool:
+    """Return whether a line cannot be told from a whole order of the shaft, which every machine has."""
+    nearest_hz = round(candidate.found_hz / shaft_hz) * shaft_hz
+    return abs(candidate.found_hz - nearest_hz) <= max(step_hz, SHAFT_TOLERANCE * candidate.found_hz)
 
 
 def _stranger_depth(silenced: EnvelopeLines, lead: Candidate, bearing: Bearing, shaft_hz: float) -> float:

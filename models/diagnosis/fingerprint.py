@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -40,6 +40,11 @@ BAND_HIGHEST_SHARE: Final = 0.8
 """Highest band relative to half the sampling rate: above it the anti-aliasing filter decides the level."""
 BAND_MIN_BINS: Final = 8
 """A band of fewer bins scatters too much to compare."""
+BAND_CHANGED_DB: Final = 6.0
+BAND_CHANGED_SPREADS: Final = 4.0
+"""A band has changed when it rose by both: twice the amplitude, and four times what it scatters by itself."""
+BAND_MATTERS_DB: Final = 30.0
+"""Bands this far below the loudest one may change without anybody caring."""
 FORMAT: Final = b"PPFP1"
 MAX_BYTES: Final = 1 << 20
 MAX_CHANNELS: Final = 1024
@@ -115,6 +120,22 @@ class Fingerprint:
         arrays = [part.reshape(shape) for part, shape in zip(parts, shapes, strict=True)]
         return cls(rate, speed, *arrays)
 
+    def select(self, rows: Sequence[int | None]) -> Fingerprint:
+        """Return the fingerprint with its channels in another order; None makes a channel without a reference."""
+
+        def picked(array: FloatArray) -> FloatArray:
+            empty = np.full(array.shape[1:], np.nan)
+            return np.stack([empty if row is None else array[row] for row in rows])
+
+        return replace(
+            self,
+            order_mm_s=picked(self.order_mm_s),
+            velocity_mm_s=picked(self.velocity_mm_s),
+            acceleration_m_s2=picked(self.acceleration_m_s2),
+            band_db=picked(self.band_db),
+            band_spread_db=picked(self.band_spread_db),
+        )
+
     def _arrays(self) -> tuple[FloatArray, ...]:
         return (
             self.order_mm_s,
@@ -124,6 +145,14 @@ class Fingerprint:
             self.band_db,
             self.band_spread_db,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class BandChange:
+    """How a level differs from the healthy one: one band that rose, or (band None) the whole level that fell."""
+
+    band_hz: float | None
+    change_db: float
 
 
 def fingerprint(
@@ -186,6 +215,28 @@ def combine(fingerprints: Sequence[Fingerprint]) -> Fingerprint:
         band_db=np.median(levels, axis=0),
         band_spread_db=np.maximum(levels.std(axis=0), by_chance),
     )
+
+
+def largest_change(now: Fingerprint, healthy: Fingerprint, channel: int) -> BandChange | None:
+    """Return the third-octave band that rose most beyond its scatter, or a fall of the whole level; None if neither.
+
+    Bands are compared where both recordings have them, so a lower sampling rate compares fewer.
+    """
+    common = np.intersect1d(np.round(now.band_hz, 3), np.round(healthy.band_hz, 3))
+    here = np.isin(np.round(now.band_hz, 3), common)
+    there = np.isin(np.round(healthy.band_hz, 3), common)
+    if not common.size or np.isnan(healthy.velocity_mm_s[channel]):
+        return None
+    level, before = now.band_db[channel, here], healthy.band_db[channel, there]
+    spread = np.hypot(now.band_spread_db[channel, here], healthy.band_spread_db[channel, there])
+    rise = level - before
+    matters = level > level.max() - BAND_MATTERS_DB
+    beyond = (rise >= BAND_CHANGED_DB) & (rise >= BAND_CHANGED_SPREADS * spread) & matters
+    if beyond.any():
+        index = int(np.argmax(np.where(beyond, rise, -np.inf)))
+        return BandChange(float(now.band_hz[here][index]), float(rise[index]))
+    whole = 20 * math.log10(max(now.acceleration_m_s2[channel], 1e-9) / max(healthy.acceleration_m_s2[channel], 1e-9))
+    return BandChange(None, whole) if whole <= -BAND_CHANGED_DB else None
 
 
 def _order_velocity(velocity: FloatArray, step_hz: float, speed_rpm: float | None) -> FloatArray:

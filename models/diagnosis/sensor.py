@@ -28,6 +28,8 @@ HELD_SHARE: Final = 0.25
 CLIP_MIN_SAMPLES: Final = 20
 CLIP_SHARE: Final = 2e-4
 """Peaks touch a range by chance; a clipped signal rests on it."""
+CLIP_HEAVY_SHARE: Final = 0.005
+"""Impacts that touch the range now and then may still be judged; with more the waveform is not the machine's."""
 CLIP_PILE_UP: Final = 5.0
 """How many more samples lie in the outermost 1/200 of the range than in the next: a sine has 2.4."""
 CLIP_BINS: Final = 200
@@ -66,11 +68,13 @@ class SensorCheck:
         causes: empty when the signal may be judged.
         detail: the causes in words with numbers, for the sentence.
         rms: without its mean, of the finite samples; 0 if there are none.
+        clipped_heavily: so much is cut off that the waveform is the range's, not the machine's.
     """
 
     causes: tuple[SensorCause, ...]
     detail: str
     rms: float
+    clipped_heavily: bool = False
 
 
 def check_sensor(samples: NDArray[np.floating], sample_rate_hz: float) -> SensorCheck:
@@ -104,7 +108,7 @@ def check_sensor(samples: NDArray[np.floating], sample_rate_hz: float) -> Sensor
     if is_ski_slope(level, sample_rate_hz):
         causes.append(SensorCause.SKI_SLOPE)
         details.append(f"most of the signal lies below {SKI_LOW_HZ[1]:.0f} Hz and falls off steeply")
-    return SensorCheck(tuple(causes), "; ".join(details), rms)
+    return SensorCheck(tuple(causes), "; ".join(details), rms, clipped > CLIP_HEAVY_SHARE * signal.size)
 
 
 def clipped_samples(signal: FloatArray) -> int:

@@ -1,0 +1,93 @@
+"""What is wrong with a machine, from one stretch of simultaneous channels: the way into this package.
+
+In order: every sensor is checked; the shaft's speed is corrected by the comb of its own lines, over all good
+channels; the present fingerprint is taken; every channel is judged on its own (`judgement.py`); the channels make one
+verdict (`verdict.py`).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from models.diagnosis.fingerprint import Fingerprint, FingerprintError, combine, fingerprint
+from models.diagnosis.judgement import Circumstances, fundamentals, is_fault, is_off, judge_channel
+from models.diagnosis.report import BearingAt, ChannelReport, Report
+from models.diagnosis.sensor import check_sensor
+from models.diagnosis.shaft_speed import SpeedEstimate, estimate_speed
+from models.diagnosis.verdict import machine_verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+__all__ = [
+    "BearingAt",
+    "ChannelReport",
+    "Fingerprint",
+    "Report",
+    "SpeedEstimate",
+    "combine",
+    "diagnose",
+    "fingerprint",
+]
+
+
+def diagnose(
+    samples: NDArray[np.floating],
+    sample_rate_hz: float,
+    channel_names: Sequence[str],
+    *,
+    speed_rpm: float | None,
+    bearings: Sequence[BearingAt] = (),
+    baseline: Fingerprint | None = None,
+    machine_group: int | None = None,
+    support: str | None = None,
+) -> Report:
+    """Return what is wrong with a machine, from one stretch of simultaneous channels.
+
+    Args:
+        samples: acceleration (channels, samples) in m/s².
+        sample_rate_hz: of all channels.
+        channel_names: `{point}.{axis}`, one per channel.
+        speed_rpm: stated shaft speed, or None.
+        bearings: what may be damaged; each is heard by all channels, best by those of its point.
+        baseline: fingerprint of the same channels when healthy.
+        machine_group: 1 or 2 of ISO 20816-3; with `support` it gives a zone.
+        support: `rigid` or `flexible`.
+
+    Raises:
+        FingerprintError: the baseline has another number of channels.
+        ZoneError: a group or a support that ISO 20816-3 does not know.
+    """
+    signal = np.atleast_2d(np.asarray(samples, np.float64))
+    if baseline is not None and baseline.velocity_mm_s.size != signal.shape[0]:
+        raise FingerprintError(
+            f"the baseline has {baseline.velocity_mm_s.size} channels, the signal {signal.shape[0]}; learn it again"
+        )
+    checks = [check_sensor(channel, sample_rate_hz) for channel in signal]
+    good = [not is_fault(check) for check in checks]
+    clean = np.nan_to_num(signal, nan=0.0, posinf=0.0, neginf=0.0)
+    speed = estimate_speed(clean[good] if any(good) else clean, sample_rate_hz, speed_rpm)
+    circumstances = Circumstances(
+        sample_rate_hz=sample_rate_hz,
+        speed=speed,
+        bearings=tuple(bearings),
+        baseline=baseline,
+        now=fingerprint(clean, sample_rate_hz, speed.used, refine_speed=False),
+        machine_group=machine_group,
+        support=support,
+        running=tuple(
+            usable and not is_off(check.rms, row, baseline, speed)
+            for row, (check, usable) in enumerate(zip(checks, good, strict=True))
+        ),
+    )
+    reports = tuple(
+        judge_channel(row, name, clean[row], check, circumstances)
+        for row, (name, check) in enumerate(zip(channel_names, checks, strict=True))
+    )
+    speaker = machine_verdict(reports)
+    lines = speaker.diagnosis.evidence or fundamentals(speaker.bearings)
+    return Report(reports, speaker.diagnosis, speaker.component, speed, lines)

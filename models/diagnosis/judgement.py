@@ -1,0 +1,248 @@
+"""What one channel says, in the order in which things are ruled out.
+
+1. The sensor is bad, or nothing turns.
+2. Damage in a bearing can be named; the lines of a bearing are absolute and need no baseline.
+3. The machine runs at another speed than its baseline: nothing more can be compared.
+4. A rotor fault: what grew at the shaft's orders, or without a baseline only at a level that ISO 20816-3 calls bad.
+5. A bearing line that is deep but not decided (or, without a baseline, faint): uncertain.
+6. The level in some band rose beyond its scatter: changed, cause unknown.
+7. Healthy within its baseline; without one uncertain at a bad level, else no fault found.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from models.contract.records import Diagnosis, EvidenceLine
+from models.contract.vocabulary import DiagnosisLabel
+from models.diagnosis import wording
+from models.diagnosis.bearing_faults import LONG_TURNS, MIN_TURNS, NAME_DEPTH, NAME_EVIDENCE, Doubt, judge_bearings
+from models.diagnosis.fingerprint import largest_change
+from models.diagnosis.iso20816 import zone
+from models.diagnosis.report import BearingAt, ChannelReport, point_of
+from models.diagnosis.rotor_faults import BAD_MM_S, judge_rotor
+from models.diagnosis.sensor import OFF_RATIO, OFF_RMS_M_S2, SensorCause, SensorCheck
+
+if TYPE_CHECKING:
+    from models.diagnosis.bearing_faults import BearingFinding
+    from models.diagnosis.envelope_lines import FloatArray
+    from models.diagnosis.fingerprint import Fingerprint
+    from models.diagnosis.iso20816 import Zone
+    from models.diagnosis.shaft_speed import SpeedEstimate
+
+PROCESS_SPEED_RATIO: Final = 0.03
+"""A speed this far from the baseline's is another operating point."""
+
+
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """What is the same for all channels of one diagnosis.
+
+    Attributes:
+        sample_rate_hz: of all channels.
+        speed: of the shaft.
+        bearings: what may be damaged, at which points.
+        baseline: the healthy reference, or None.
+        now: the fingerprint of what is being judged.
+        machine_group: of ISO 20816-3, or None.
+        support: of ISO 20816-3, or None.
+        running: per channel, whether its level is that of a running machine.
+    """
+
+    sample_rate_hz: float
+    speed: SpeedEstimate
+    bearings: tuple[BearingAt, ...]
+    baseline: Fingerprint | None
+    now: Fingerprint
+    machine_group: int | None
+    support: str | None
+    running: tuple[bool, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Running:
+    """A channel whose sensor is good and whose machine runs."""
+
+    row: int
+    name: str
+    own_first: tuple[BearingAt, ...]
+    bearings: BearingFinding | None
+    zone: Zone | None
+    baseline: Fingerprint | None
+    about: Circumstances
+
+    @property
+    def velocity_mm_s(self) -> float:
+        return float(self.about.now.velocity_mm_s[self.row])
+
+    @property
+    def is_bad(self) -> bool:
+        """Return whether the velocity is bad by ISO 20816-3, in every table of it when the machine is unknown."""
+        return self.zone.letter in "CD" if self.zone is not None else self.velocity_mm_s >= BAD_MM_S
+
+
+def judge_channel(row: int, name: str, samples: FloatArray, check: SensorCheck, about: Circumstances) -> ChannelReport:
+    """Return what one channel says.
+
+    Args:
+        row: of the channel in fingerprints.
+        name: `{point}.{axis}`.
+        samples: acceleration (samples,) in m/s², finite.
+        check: of its sensor.
+        about: what is the same for all channels.
+    """
+    velocity = float(about.now.velocity_mm_s[row])
+    judged_zone = None
+    if about.machine_group is not None and about.support is not None and not is_fault(check):
+        judged_zone = zone(velocity, about.machine_group, about.support)
+    bearings = None
+    component = point_of(name)
+    if is_fault(check):
+        diagnosis = _say(DiagnosisLabel.SENSOR_FAULT, name, 0.95, wording.sensor_fault(check, name))
+    elif not about.running[row]:
+        diagnosis = _silent(row, name, check, about)
+    else:
+        own_first = tuple(sorted(about.bearings, key=lambda at: at.point not in {None, name, point_of(name)}))
+        if about.speed.used is not None and own_first:
+            bearings = judge_bearings(
+                samples,
+                about.sample_rate_hz,
+                about.speed.used / 60.0,
+                [at.bearing for at in own_first],
+                speed_in_doubt=about.speed.in_doubt,
+            )
+        baseline = about.baseline
+        if baseline is not None and np.isnan(baseline.velocity_mm_s[row]):
+            baseline = None
+        diagnosis = _judge(_Running(row, name, own_first, bearings, judged_zone, baseline, about))
+        if bearings is not None and bearings.named and bearings.lead is not None:
+            component = own_first[bearings.lead.bearing_index].point or component
+    return ChannelReport(name, check.causes, diagnosis, component, bearings, velocity, judged_zone)
+
+
+def fundamentals(bearings: BearingFinding | None) -> tuple[EvidenceLine, ...]:
+    """Return the first line of every part that was looked for."""
+    return () if bearings is None else tuple(candidate.lines[0] for candidate in bearings.candidates)
+
+
+def is_fault(check: SensorCheck) -> bool:
+    """Return whether a sensor is too bad to judge anything by it."""
+    return any(cause is not SensorCause.CLIPPED for cause in check.causes) or check.clipped_heavily
+
+
+def is_off(rms_m_s2: float, row: int, baseline: Fingerprint | None, speed: SpeedEstimate) -> bool:
+    """Return whether nothing turns: far below the healthy level, or at the level of a sensor's own noise."""
+    if speed.estimated is not None:
+        return False
+    if baseline is not None and not math.isnan(float(baseline.acceleration_m_s2[row])):
+        return rms_m_s2 < OFF_RATIO * float(baseline.acceleration_m_s2[row])
+    return rms_m_s2 < OFF_RMS_M_S2
+
+
+def _silent(row: int, name: str, check: SensorCheck, about: Circumstances) -> Diagnosis:
+    others_run = any(about.running)
+    label = DiagnosisLabel.SENSOR_FAULT if others_run else DiagnosisLabel.MACHINE_OFF
+    healthy = None if about.baseline is None else float(about.baseline.acceleration_m_s2[row])
+    return _say(label, name, 0.9, wording.silent(name, check.rms, healthy, others_run=others_run))
+
+
+def _judge(channel: _Running) -> Diagnosis:
+    """Return the first of steps 2 to 7 that applies."""
+    steps = (_named_bearing, _process_changed, _rotor, _doubtful_bearing, _changed)
+    found = next((diagnosis for step in steps if (diagnosis := step(channel)) is not None), None)
+    return found if found is not None else _nothing(channel)
+
+
+def _named_bearing(channel: _Running) -> Diagnosis | None:
+    bearings = channel.bearings
+    if bearings is None or bearings.lead is None or not bearings.named:
+        return None
+    lead = bearings.lead
+    at = channel.own_first[lead.bearing_index]
+    elsewhere = at.point is not None and at.point not in {channel.name, point_of(channel.name)}
+    by_evidence = min(1.0, (lead.evidence - NAME_EVIDENCE) / 10)
+    by_depth = min(1.0, max(0.0, lead.depth / NAME_DEPTH - 1) / 2)
+    confidence = min(0.98, 0.5 + 0.25 * by_evidence + 0.25 * by_depth)
+    others = tuple(line for line in fundamentals(bearings) if line.line != lead.part.line)
+    words = wording.damage(lead, at.bearing.name, at.point or channel.name, channel.name if elsewhere else None)
+    return _say(lead.part.label, channel.name, confidence, words, lead.lines + others)
+
+
+def _process_changed(channel: _Running) -> Diagnosis | None:
+    healthy = None if channel.baseline is None else channel.baseline.speed_rpm
+    used = channel.about.speed.used
+    if not healthy or not used or abs(used / healthy - 1) <= PROCESS_SPEED_RATIO:
+        return None
+    words = wording.process_changed(channel.name, healthy, used)
+    return _say(DiagnosisLabel.PROCESS_CHANGED, channel.name, 0.9, words, fundamentals(channel.bearings))
+
+
+def _rotor(channel: _Running) -> Diagnosis | None:
+    speed = channel.about.speed.used
+    if speed is None or (channel.baseline is None and not channel.is_bad):
+        return None
+    healthy = None if channel.baseline is None else channel.baseline.order_mm_s[channel.row]
+    if healthy is not None and np.isnan(healthy).all():
+        return None
+    found = judge_rotor(channel.about.now.order_mm_s[channel.row], healthy, speed / 60.0)
+    if found is None:
+        return None
+    words = wording.rotor(found, channel.name, against_baseline=channel.baseline is not None)
+    return _say(found.label, channel.name, found.confidence, words, found.lines)
+
+
+def _doubtful_bearing(channel: _Running) -> Diagnosis | None:
+    bearings = channel.bearings
+    if bearings is None or bearings.lead is None:
+        return None
+    faint = Doubt.SHALLOW in bearings.doubts or Doubt.CAGE_ALONE in bearings.doubts
+    if faint and channel.baseline is not None:
+        return None
+    words = wording.doubtful(bearings, bearings.lead, channel.name, channel.about.speed)
+    return _say(DiagnosisLabel.UNCERTAIN, channel.name, 0.3, words, bearings.lead.lines)
+
+
+def _changed(channel: _Running) -> Diagnosis | None:
+    if channel.baseline is None:
+        return None
+    change = largest_change(channel.about.now, channel.baseline, channel.row)
+    if change is None:
+        return _say(
+            DiagnosisLabel.HEALTHY, channel.name, 0.9, wording.unchanged(channel.name), fundamentals(channel.bearings)
+        )
+    words = wording.changed(channel.name, change)
+    return _say(DiagnosisLabel.CHANGED, channel.name, 0.8, words, fundamentals(channel.bearings))
+
+
+def _nothing(channel: _Running) -> Diagnosis:
+    lines = fundamentals(channel.bearings)
+    if channel.is_bad:
+        zone_text = f"in zone {channel.zone.letter}" if channel.zone else f"above {BAD_MM_S:g} mm/s"
+        words = wording.bad_level(channel.name, channel.velocity_mm_s, zone_text)
+        return _say(DiagnosisLabel.UNCERTAIN, channel.name, 0.3, words, lines)
+    words = wording.nothing_found(channel.name, _what_is_missing(channel))
+    return _say(DiagnosisLabel.NO_FAULT_FOUND, channel.name, 0.5, words, lines)
+
+
+def _what_is_missing(channel: _Running) -> str | None:
+    if channel.about.speed.used is None:
+        return "without a shaft speed the lines of bearings and orders cannot be placed"
+    if not channel.own_first:
+        return "no bearing is given, so only the shaft's orders were looked at"
+    if channel.bearings is not None and not channel.bearings.candidates:
+        return f"the record is too short for bearing lines, which need {MIN_TURNS:.0f} turns, better {LONG_TURNS:.0f}"
+    return None
+
+
+def _say(
+    label: DiagnosisLabel,
+    channel: str,
+    confidence: float,
+    words: wording.Words,
+    evidence: tuple[EvidenceLine, ...] = (),
+) -> Diagnosis:
+    return Diagnosis(label, channel, round(confidence, 3), words.sentence, words.next_step, evidence)

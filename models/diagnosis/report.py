@@ -1,0 +1,78 @@
+"""What a diagnosis takes and gives: bearings at points, one report per channel, one verdict for the machine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from models.contract.records import Diagnosis, EvidenceLine
+    from models.diagnosis.bearing_faults import BearingFinding
+    from models.diagnosis.bearings import Bearing
+    from models.diagnosis.iso20816 import Zone
+    from models.diagnosis.sensor import SensorCause
+    from models.diagnosis.shaft_speed import SpeedEstimate
+
+
+def point_of(channel_name: str) -> str:
+    """Return the measurement point of a channel, the name before the dot.
+
+    >>> point_of("DE.H")
+    'DE'
+    """
+    return channel_name.split(".", maxsplit=1)[0]
+
+
+@dataclass(frozen=True, slots=True)
+class BearingAt:
+    """A bearing and the measurement point it sits at; None: any sensor of the machine may hear it."""
+
+    bearing: Bearing
+    point: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelReport:
+    """What one channel says.
+
+    Attributes:
+        name: `{point}.{axis}` or `{point}`.
+        causes: why it is not of good quality; empty when it is.
+        diagnosis: with its evidence.
+        component: the point it speaks of: of the damaged bearing, which another sensor may hear, or its own.
+        bearings: what the search for bearing lines found, for drawing and tests.
+        velocity_rms_mm_s: 10 to 1000 Hz.
+        zone: by ISO 20816-3, or None when group and support are not known.
+    """
+
+    name: str
+    causes: tuple[SensorCause, ...]
+    diagnosis: Diagnosis
+    component: str
+    bearings: BearingFinding | None
+    velocity_rms_mm_s: float
+    zone: Zone | None
+
+    @property
+    def point(self) -> str:
+        """Return the measurement point, the name before the dot."""
+        return point_of(self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What is wrong with a machine.
+
+    Attributes:
+        channels: one report each, in the order given.
+        verdict: for the machine; `channel` says where it shows best.
+        component: the point that the verdict speaks of.
+        speed: of the shaft, stated, estimated and used.
+        lines: the lines that were looked for on the verdict's channel, matched or not.
+    """
+
+    channels: tuple[ChannelReport, ...]
+    verdict: Diagnosis
+    component: str
+    speed: SpeedEstimate
+    lines: tuple[EvidenceLine, ...]

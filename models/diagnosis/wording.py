@@ -1,0 +1,208 @@
+"""The sentences people read: what it is, on what evidence, with numbers and units, and what to do next.
+
+One function per kind of finding. The wording promises no more than the evidence: *likely* is the strongest word, and
+where something is not decided the sentence says what stands in the way.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from models.contract.vocabulary import DiagnosisLabel
+from models.diagnosis.bearing_faults import HARMONICS, Candidate, Doubt, Part
+from models.diagnosis.sensor import SensorCause
+
+if TYPE_CHECKING:
+    from models.diagnosis.bearing_faults import BearingFinding
+    from models.diagnosis.fingerprint import BandChange
+    from models.diagnosis.rotor_faults import RotorFinding
+    from models.diagnosis.sensor import SensorCheck
+    from models.diagnosis.shaft_speed import SpeedEstimate
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """A sentence and what to do about it."""
+
+    sentence: str
+    next_step: str
+
+
+PART_WORDS: Final = {
+    Part.OUTER_RACE: "outer race",
+    Part.INNER_RACE: "inner race",
+    Part.BALL: "ball",
+    Part.CAGE: "cage",
+}
+DAMAGE_WORDS: Final = {
+    Part.OUTER_RACE: "Outer-race damage",
+    Part.INNER_RACE: "Inner-race damage",
+    Part.BALL: "Rolling-element damage",
+    Part.CAGE: "Cage damage",
+}
+DAMAGE_STEPS: Final = {
+    Part.OUTER_RACE: "Check lubrication and load, look at the trend daily, and plan to replace the bearing.",
+    Part.INNER_RACE: "Check the fit on the shaft and lubrication, look at the trend daily, and plan to replace it.",
+    Part.BALL: "Take a grease sample, look at the trend daily, and plan to replace the bearing.",
+    Part.CAGE: "Take a grease sample and inspect the cage at the next stop.",
+}
+DOUBT_WORDS: Final = {
+    Doubt.SPEED: ("the stated speed does not fit the shaft's own lines", "Measure the shaft speed and record longer."),
+    Doubt.RIVAL: ("another part of a bearing fits nearly as well", "Record longer and with a second sensor."),
+    Doubt.STRANGER: (
+        "a stronger line that belongs to no part of this bearing stands beside it",
+        "Check that bearing type and speed are right; look for gears or belts nearby.",
+    ),
+    Doubt.FRACTION: (
+        "it is a multiple of a line that no part of this bearing makes",
+        "Check that bearing type and speed are right.",
+    ),
+    Doubt.SHAFT: (
+        "it cannot be told from a multiple of the shaft's speed",
+        "Record longer, so that the two lines separate.",
+    ),
+    Doubt.EDGE: (
+        "the line lies at the edge of where slip can move it",
+        "Check that bearing type and speed are right.",
+    ),
+    Doubt.SHALLOW: (
+        "the vibration follows it too faintly for damage",
+        "Keep a healthy baseline of this machine and watch the trend.",
+    ),
+}
+"""Why a lead is not named and what would settle it; the first that applies is said."""
+
+
+def damage(lead: Candidate, bearing_name: str, place: str, heard_at: str | None) -> Words:
+    """Return the words for a named bearing fault."""
+    standing = [ratio for line, ratio in zip(lead.lines, lead.ratio_db, strict=True) if line.matched]
+    low, high = round(min(standing, default=0)), round(max(standing, default=0))
+    span = f"{low}–{high} dB" if low != high else f"{high} dB"
+    heard = f", heard at {heard_at}," if heard_at else ""
+    return Words(
+        f"{DAMAGE_WORDS[lead.part]} at {place}{heard} is likely: {len(standing)} of {HARMONICS} harmonics of "
+        f"{lead.found_hz:.1f} Hz stand out by {span} and modulate the vibration by {min(lead.depth, 1):.0%} "
+        f"({bearing_name}, expected {lead.expected_hz:.1f} Hz).",
+        DAMAGE_STEPS[lead.part],
+    )
+
+
+def doubtful(finding: BearingFinding, lead: Candidate, place: str, speed: SpeedEstimate) -> Words:
+    """Return the words for a bearing line that is not named."""
+    if finding.doubts == (Doubt.CAGE_ALONE,):
+        return Words(
+            f"The cage line at {lead.found_hz:.1f} Hz shows at {place}, but healthy machines show it as well; "
+            "nothing is named.",
+            "Keep a healthy baseline of this machine and watch the trend.",
+        )
+    doubt = next(kind for kind in DOUBT_WORDS if kind in finding.doubts)
+    reason, step = DOUBT_WORDS[doubt]
+    if doubt is Doubt.SPEED and speed.stated is not None:
+        reason = f"the stated {speed.stated:.0f} rpm does not fit the shaft's own lines"
+    if doubt is Doubt.RIVAL and finding.rival is not None:
+        reason = f"the {PART_WORDS[finding.rival.part]} ({finding.rival.found_hz:.1f} Hz) fits nearly as well"
+    matched = sum(line.matched for line in lead.lines)
+    return Words(
+        f"Uncertain at {place}: {matched} of {HARMONICS} harmonics of the {PART_WORDS[lead.part]} line "
+        f"({lead.found_hz:.1f} Hz, {min(lead.depth, 1):.0%} modulation) stand out, but {reason}.",
+        step,
+    )
+
+
+ROTOR_WORDS: Final = {
+    DiagnosisLabel.IMBALANCE: (
+        "Imbalance at {place} is likely",
+        "Look for deposits or lost weights, then balance the rotor.",
+    ),
+    DiagnosisLabel.MISALIGNMENT: (
+        "Misalignment at {place} is likely",
+        "Check the coupling's alignment, hot and cold, and soft foot.",
+    ),
+    DiagnosisLabel.LOOSENESS: (
+        "Looseness at {place} is likely",
+        "Check foundation bolts, bearing seats and cracks in the frame.",
+    ),
+    DiagnosisLabel.UNCERTAIN: (
+        "Uncertain at {place}: vibration at the shaft's orders is high, but the pattern fits no single cause",
+        "Measure in all three directions and the phase across the coupling.",
+    ),
+}
+
+
+def rotor(finding: RotorFinding, place: str, *, against_baseline: bool) -> Words:
+    """Return the words for imbalance, misalignment, looseness, or a pattern between them."""
+    opening, step = ROTOR_WORDS[finding.label]
+    how = "grew" if against_baseline else "are at a level that ISO 20816-3 calls bad"
+    return Words(
+        f"{opening.format(place=place)}: vibration velocity at the shaft's orders {how} ({finding.detail}).", step
+    )
+
+
+def sensor_fault(check: SensorCheck, place: str) -> Words:
+    """Return the words for a channel that cannot be judged."""
+    steps = {
+        SensorCause.NOT_FINITE: "Check the acquisition and the export of the file.",
+        SensorCause.CONSTANT: "Check the sensor's cable and supply.",
+        SensorCause.CLIPPED: "Use a larger measuring range or a less sensitive sensor.",
+        SensorCause.SKI_SLOPE: "Check the sensor's mounting and cable; let its amplifier settle.",
+    }
+    return Words(f"The sensor at {place} cannot be trusted: {check.detail}.", steps[check.causes[0]])
+
+
+def silent(place: str, rms_m_s2: float, healthy_m_s2: float | None, *, others_run: bool) -> Words:
+    """Return the words for a level so low that nothing turns, or that one sensor alone hears nothing."""
+    against = "" if healthy_m_s2 is None else f" ({healthy_m_s2:.2g} m/s² when healthy)"
+    if others_run:
+        return Words(
+            f"The sensor at {place} hears nothing ({rms_m_s2:.2g} m/s² RMS{against}) while the others do.",
+            "Check the sensor's mounting and cable.",
+        )
+    return Words(
+        f"The machine is off or the sensor at {place} hangs free: {rms_m_s2:.2g} m/s² RMS{against}.",
+        "Nothing, if the machine is meant to stand still.",
+    )
+
+
+def process_changed(place: str, healthy_rpm: float, used_rpm: float) -> Words:
+    """Return the words for a machine that runs differently from its baseline."""
+    return Words(
+        f"The shaft at {place} turns at {used_rpm:.0f} rpm, its baseline is of {healthy_rpm:.0f} rpm: not comparable.",
+        "Learn a baseline at this speed.",
+    )
+
+
+def changed(place: str, change: BandChange) -> Words:
+    """Return the words for a change against the baseline without a recognised cause."""
+    what = (
+        f"the whole level fell by {-change.change_db:.0f} dB"
+        if change.band_hz is None
+        else f"the level around {change.band_hz:.0f} Hz rose by {change.change_db:.0f} dB"
+    )
+    return Words(
+        f"The vibration at {place} has changed against its baseline ({what}); the cause is not recognised.",
+        "Ask what was changed on the machine; if nothing was, have it looked at and record longer.",
+    )
+
+
+def unchanged(place: str) -> Words:
+    """Return the words for a machine within its baseline."""
+    return Words(f"The vibration at {place} is within its healthy baseline.", "Nothing.")
+
+
+def bad_level(place: str, velocity_mm_s: float, zone_text: str) -> Words:
+    """Return the words for a velocity that is bad without a recognised pattern."""
+    return Words(
+        f"Uncertain at {place}: {velocity_mm_s:.1f} mm/s RMS is {zone_text}, but no cause is recognised.",
+        "Measure in all three directions and compare with an earlier recording of this machine.",
+    )
+
+
+def nothing_found(place: str, missing: str | None) -> Words:
+    """Return the words when no fault shows and no baseline could say more."""
+    if missing is not None:
+        return Words(f"No fault is named at {place}: {missing}.", "Give what is missing, or a healthy baseline.")
+    return Words(
+        f"No fault shows at {place}; without a healthy baseline more cannot be said.",
+        "Record the healthy machine as a baseline.",
+    )
