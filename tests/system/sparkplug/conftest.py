@@ -23,11 +23,11 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import httpx
 import paho.mqtt.client as mqtt
 import pytest
 from support.broker import Mosquitto
@@ -199,7 +199,7 @@ def _count(tap: MqttTap, kind: str, topic_part: str) -> int:
 
 
 @pytest.fixture(scope="session")
-def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
+def session(tmp_path_factory: pytest.TempPathFactory) -> Session:
     """Run the whole story once and return what passed on the wires."""
     if not (shutil.which("mosquitto") or Path("/usr/sbin/mosquitto").exists()):
         if os.environ.get("CI") == "true":
@@ -215,7 +215,7 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
         finally:
             play.clean_up()
             record.gateway, record.host = list(up.packets), list(down.packets)
-    yield record
+    return record
 
 
 def _free_port() -> int:
@@ -328,17 +328,14 @@ class _Play:
         assert self.agent is not None
         births = self._births()
         self.agent.end(signal.SIGKILL)
-        _wait(lambda: self._machine_is_stale(), "the API's word that the machine is stale after NDEATH")
+        _wait(self._machine_is_stale, "the API's word that the machine is stale after NDEATH")
         self._start_agent()
         _wait(lambda: self._births() > births, "the agent's return after a kill")
         self._more_data(3, "data after the kill")
 
     def _machine_is_stale(self) -> bool:
         base = f"http://127.0.0.1:{self.http_port}/api/v1"
-        with urllib.request.urlopen(f"{base}/machines") as answer:
-            machines = json.load(answer)["items"]
-        with urllib.request.urlopen(f"{base}/gateways") as answer:
-            gateways = json.load(answer)["items"]
+        machines, gateways = (httpx.get(f"{base}/{what}").json()["items"] for what in ("machines", "gateways"))
         self.record.stale = {"machines": machines, "gateways": gateways}
         return bool(machines) and all(m["stale"] for m in machines) and not any(g["online"] for g in gateways)
 

@@ -398,10 +398,15 @@ def test_tck_id_operational_behavior_data_commands_rebirth_action_3(session):
 def test_eng_unit_is_a_string_property_of_every_feature(session):
     for birth in session.of_gateway("DBIRTH"):
         velocity = _metric(birth, "DE.H/velocity_rms")
-        assert velocity.properties["engUnit"] == "mm/s"
+        assert (velocity.properties["engUnit"].datatype, velocity.properties["engUnit"].value) == (
+            DataType.STRING,
+            "mm/s",
+        )
 
 
 def test_tck_id_payloads_propertyset_quality_value_value(session):
     for message in session.of_gateway(*BIRTHS, *DATA):
         for metric in message.payload.metrics:
-            assert metric.properties.get("Quality", 192) in (0, 192, 500)
+            if "Quality" in metric.properties:
+                assert metric.properties["Quality"].datatype == DataType.INT32
+                assert metric.properties["Quality"].value in (0, 192, 500)
