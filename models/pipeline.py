@@ -27,6 +27,7 @@ from models import alarming, learning, operating_state, summarising
 from models.alarming import AlarmSettings
 from models.contract.errors import InputError
 from models.contract.vocabulary import UNKNOWN, QualityCause, is_steady
+from models.detectors.calibration import MIN_WINDOWS
 from models.detectors.table import DETECTORS
 from models.operating_state import OperatingSettings
 from models.pipeline_state import PipelineState
@@ -70,12 +71,11 @@ class PipelineSettings:
         feature_names: None for the default set.
         speed_rpm: nominal speed, or None.
         machine_group, support: ISO 20816-3; both or none.
-        learning_windows: so many good windows make the baseline of a condition.
+        learning_windows: so many good windows make the baseline of a condition, at least 10.
         tracking_windows: time constant with which the baseline follows a normal machine (300 windows: 1 to 3 false
             alarms per machine-month on real streams; 100 follows faults away sooner).
         summary_interval_s: a summary every so often.
-        detectors: rows of `models.detectors.table.DETECTORS`, None for all that suit the features; the score is their
-            largest.
+        detectors: rows of `models.detectors.table.DETECTORS`; the score is their largest.
         alarm, operating: see there.
     """
 
@@ -91,7 +91,7 @@ class PipelineSettings:
     learning_windows: int = 60
     tracking_windows: int = 300
     summary_interval_s: float = 60.0
-    detectors: tuple[str, ...] | None = None
+    detectors: tuple[str, ...] = ("mahalanobis", "autoencoder")
     alarm: AlarmSettings = field(default_factory=AlarmSettings)
     operating: OperatingSettings = field(default_factory=OperatingSettings)
 
@@ -164,9 +164,9 @@ class Pipeline:
         self._judged = np.flatnonzero([name not in TRENDED_ONLY for name in names])
         if not self._judged.size:
             raise PipelineSettingsError(f"machine {settings.machine}: none of its features can be judged; add another")
-        self.detectors = _detectors(settings, tuple(names[column] for column in self._judged))
+        _check_detectors(settings, tuple(names[column] for column in self._judged))
         self._zone = _zone_judge(settings) if self._velocity_index is not None else None
-        told = (self.extractor.hash, settings.channel_names, self.detectors, settings.learning_windows)
+        told = (self.extractor.hash, settings.channel_names, settings.detectors, settings.learning_windows)
         self.signature = hashlib.blake2b(repr(told).encode(), digest_size=8).hexdigest()
 
     def start(self) -> PipelineState:
@@ -226,7 +226,7 @@ class Pipeline:
         state, summary, key = self._turn_summary(state, window, same_state, begin_as=UNKNOWN)
         progress = _progress(state, UNKNOWN, self.settings.learning_windows)
         assert state.summary is not None  # noqa: S101 - _turn_summary opened it
-        state = replace(state, summary=summarising.add_bad(state.summary, causes, window.end_ns, progress))
+        state = replace(state, summary=summarising.add_bad(state.summary, self.facts, causes, window.end_ns, progress))
         outcome = Outcome(None, UNKNOWN, None, None, None, progress, None, None, (), summary, key, None)
         return state, outcome
 
@@ -319,7 +319,7 @@ class Pipeline:
                 known,
                 vector,
                 windows=settings.learning_windows,
-                detectors=self.detectors,
+                detectors=settings.detectors,
                 channels=len(settings.channel_names),
             )
             if isinstance(known, learning.Baseline) and self._rms_index is not None:
@@ -371,17 +371,19 @@ def _progress(state: PipelineState, name: str, windows: int) -> float:
     )
 
 
-def _detectors(settings: PipelineSettings, feature_names: tuple[str, ...]) -> tuple[str, ...]:
-    suiting = tuple(name for name, detector in DETECTORS.items() if detector.suits(feature_names))
-    if settings.detectors is None:
-        return suiting
-    for name in settings.detectors:
-        if name not in suiting:
-            raise PipelineSettingsError(
-                f"machine {settings.machine}: detector {name!r} is unknown or does not suit its features; "
-                f"choose from {', '.join(suiting)}"
-            )
-    return settings.detectors
+def _check_detectors(settings: PipelineSettings, feature_names: tuple[str, ...]) -> None:
+    suiting = [name for name, detector in DETECTORS.items() if detector.suits(feature_names)]
+    unfit = [name for name in settings.detectors if name not in suiting]
+    if unfit or not settings.detectors:
+        raise PipelineSettingsError(
+            f"machine {settings.machine}: detectors {unfit} are unknown or do not suit its features; "
+            f"choose from {', '.join(suiting)}"
+        )
+    if settings.learning_windows < MIN_WINDOWS:
+        raise PipelineSettingsError(
+            f"machine {settings.machine}: {settings.learning_windows} learning windows are too few for a baseline; "
+            f"give at least {MIN_WINDOWS}, better 60"
+        )
 
 
 def _zone_judge(settings: PipelineSettings) -> Callable[[float], str] | None:

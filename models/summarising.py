@@ -59,7 +59,7 @@ class OpenSummary:
         windows: good ones.
         mean, squares: running mean and sum of squared differences from it, float64 (d,).
         minimum, maximum, sample: float32 (d,).
-        judgement: largest score, last health index, worst zone, last learning progress.
+        judgement: largest score, smallest health index, last zone, last learning progress.
         bad_windows: (cause, count) of windows left out.
     """
 
@@ -112,8 +112,7 @@ def begin(facts: SummaryFacts, *, epoch: int, index: int, end_ns: int, operating
         epoch=epoch,
         first_index=index,
         bucket=bucket,
-        # The first window reaches back into the interval before by its overlap; the bucket is named by its own start.
-        start_ns=max(end_ns - facts.window_ns, bucket * facts.interval_ns),
+        start_ns=_start_ns(facts, end_ns),
         end_ns=end_ns,
         operating_state=operating_state,
         windows=0,
@@ -154,27 +153,31 @@ def add(
     mean = summary.mean + away / windows
     chosen = _draw(facts.asset_id, summary.epoch, summary.first_index, windows) == 0
     return replace(
-        summary,
-        end_ns=end_ns,
+        _stretched(summary, facts, end_ns),
         windows=windows,
         mean=mean,
         squares=summary.squares + away * (vector - mean),
         minimum=np.minimum(summary.minimum, vector),
         maximum=np.maximum(summary.maximum, vector),
         sample=vector if chosen else summary.sample,
-        judgement=_worse(summary.judgement, judgement),
+        judgement=_joined(summary.judgement, judgement),
     )
 
 
 def add_bad(
-    summary: OpenSummary, causes: tuple[QualityCause, ...], end_ns: int, learning_progress: float
+    summary: OpenSummary,
+    facts: SummaryFacts,
+    causes: tuple[QualityCause, ...],
+    end_ns: int,
+    learning_progress: float,
 ) -> OpenSummary:
     """Return the summary with one window that was left out, counted under each of its causes."""
     counts = dict(summary.bad_windows)
     for cause in causes:
         counts[cause.value] = counts.get(cause.value, 0) + 1
     judgement = replace(summary.judgement, learning_progress=learning_progress)
-    return replace(summary, end_ns=end_ns, bad_windows=tuple(sorted(counts.items())), judgement=judgement)
+    stretched = _stretched(summary, facts, end_ns)
+    return replace(stretched, bad_windows=tuple(sorted(counts.items())), judgement=judgement)
 
 
 def close(summary: OpenSummary, facts: SummaryFacts) -> Summary:
@@ -206,18 +209,32 @@ def close(summary: OpenSummary, facts: SummaryFacts) -> Summary:
     )
 
 
+def _stretched(summary: OpenSummary, facts: SummaryFacts, end_ns: int) -> OpenSummary:
+    """Return the summary with its interval up to a window's end; a clock that jumped back stretches it forwards."""
+    start_ns = min(summary.start_ns, _start_ns(facts, end_ns))
+    return replace(summary, start_ns=start_ns, end_ns=max(summary.end_ns, end_ns))
+
+
+def _start_ns(facts: SummaryFacts, end_ns: int) -> int:
+    """Return where a window begins to count.
+
+    The first window of an interval reaches back into the one before by its overlap; a bucket is named by its own start.
+    """
+    return max(end_ns - facts.window_ns, bucket_of(facts, end_ns) * facts.interval_ns)
+
+
 def _draw(asset_id: str, epoch: int, first_index: int, count: int) -> int:
     """Return a number below `count`, evenly distributed and always the same (reservoir of one)."""
     digest = hashlib.blake2b(f"{asset_id}|{epoch}|{first_index}|{count}".encode(), digest_size=8).digest()
     return int.from_bytes(digest, "little") % count
 
 
-def _worse(before: Judgement, now: Judgement) -> Judgement:
+def _joined(before: Judgement, now: Judgement) -> Judgement:
     scores = [judged.score for judged in (before, now) if judged.score is not None]
-    zones = [judged.zone for judged in (before, now) if judged.zone is not None]
+    indices = [judged.health_index for judged in (before, now) if judged.health_index is not None]
     return Judgement(
         score=max(scores, default=None),
-        health_index=now.health_index if now.health_index is not None else before.health_index,
-        zone=max(zones, default=None),
+        health_index=min(indices, default=None),
+        zone=now.zone if now.zone is not None else before.zone,
         learning_progress=now.learning_progress,
     )
