@@ -8,7 +8,7 @@ time of the first sample.
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
@@ -62,7 +62,7 @@ class SensorFailureOptions(_Strict):
 
 
 class Options(_Strict):
-    """Keys of `[machine.source]` with `kind = "simulated"`.
+    """Keys of `[machine.source]` with `kind = "simulated"`, beside those that every source has.
 
     Attributes:
         seed: the same seed gives the same samples.
@@ -77,7 +77,6 @@ class Options(_Strict):
         sensor_failure: what fails in its sensors.
     """
 
-    kind: Literal["simulated"] = "simulated"
     seed: int = Field(default=1, ge=0, lt=2**53)
     duration_s: float = Field(default=3600.0, gt=0.0)
     programme: tuple[PointOptions, ...] = ()

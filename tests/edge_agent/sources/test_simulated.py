@@ -35,7 +35,7 @@ def request(**changes: Any) -> SourceRequest:
 
 
 def opened(options: dict[str, Any] | None = None, **changes: Any) -> SimulatedSource:
-    return open_source(request(**changes), Options.model_validate({"kind": "simulated", "seed": 5} | (options or {})))
+    return open_source(request(**changes), Options.model_validate({"seed": 5} | (options or {})))
 
 
 async def first(source: SimulatedSource, count: int, start: SourcePosition) -> list[Block]:
@@ -106,4 +106,4 @@ def test_what_cannot_be_simulated_is_refused_in_one_line(
 @pytest.mark.parametrize("options", [{"seeed": 1}, {"fault": [{"fault": "rust", "point": "DE"}]}, {"duration_s": 0}])
 def test_unknown_keys_and_values_are_refused(options: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
-        Options.model_validate({"kind": "simulated"} | options)
+        Options.model_validate(options)
