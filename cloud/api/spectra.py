@@ -20,6 +20,7 @@ from cloud.api.documents import (
 from cloud.book.tables import Evidence
 from cloud.errors import StoreError
 from models.contract.errors import ContractError
+from models.contract.evidence import unpack_evidence
 
 router = APIRouter(prefix="/machines/{machine_id}/spectra", tags=["machines"])
 
@@ -60,8 +61,6 @@ def spectrum_document(row: Evidence) -> SpectrumDocument:
         StoreError: the stored package cannot be read.
     """
     try:
-        from models.contract.evidence import unpack_evidence
-
         evidence = unpack_evidence(row.package or b"")
     except ContractError as error:
         raise StoreError(f"evidence {row.id} cannot be read: {error}") from error
