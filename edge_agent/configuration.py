@@ -255,7 +255,8 @@ class MachineTable(Table):
     sample_rate_hz: Positive | None = None
     """Rate the machine is judged at; sources above are decimated, below is an error. Default: the source's own."""
     summary_interval_s: Positive = 60.0
-    detector: str = "mahalanobis"
+    detectors: tuple[str, ...] | None = Field(default=None, min_length=1, strict=False)
+    """Rows of models.detectors; the score is the largest of them. Default: the pipeline's."""
     source: SourceTable
     channel: tuple[ChannelTable, ...] = Field(min_length=1, strict=False)
     window: WindowTable = WindowTable()
@@ -270,6 +271,11 @@ class MachineTable(Table):
             raise ValueError(
                 f"{missing} is missing: ISO 20816-3 needs both machine_group and support, or leave out both"
             )
+        from models.detectors.table import DETECTORS
+
+        for detector in self.detectors or ():
+            if detector not in DETECTORS:
+                raise ValueError(f"unknown detector {detector!r}{_nearest(detector, DETECTORS)}")
         names = [channel.name for channel in self.channel]
         for name in names:
             if names.count(name) > 1:

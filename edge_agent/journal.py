@@ -5,23 +5,21 @@ reach the cloud. `commit` writes changes in **one** transaction, so a kill can n
 window. The uplink reads `pending` records, and `acknowledge` deletes exactly those the cloud says it has stored.
 When the outbox outgrows its budget the least important records go first, each counted by its reason.
 
-The order of events in this file: open (lock, check, salvage if damaged, decide the incarnation), commit, read,
-acknowledge, count, close. Every method blocks on the disk: the agent calls them from one thread (`edge_agent.disk`).
+The order of events: open (`edge_agent.journal_opening`), commit, read, acknowledge, count, close. Every method blocks
+on the disk: the agent calls them from one thread (`edge_agent.disk`).
 """
 
 from __future__ import annotations
 
-import fcntl
 import os
 import sqlite3
-import uuid
 import zlib
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from edge_agent import journal_schema
-from edge_agent.errors import DataDirectoryError, JournalError, JournalFullError
+from edge_agent.errors import JournalError, JournalFullError
 from edge_agent.sources.base import SourcePosition
 from models.contract.encoding import record_from_bytes, record_to_bytes
 from models.contract.errors import ContractError
@@ -29,8 +27,7 @@ from models.contract.limits import PAYLOAD_BYTES
 from models.contract.vocabulary import DropReason, RecordKind
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-    from pathlib import Path
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from models.contract.acknowledgement import Ranges
     from models.contract.records import Record
@@ -97,7 +94,7 @@ class Acknowledged:
 
 
 class Journal:
-    """One open journal; made by `open_journal`."""
+    """One open journal; made by `edge_agent.journal_opening.open_journal`."""
 
     def __init__(self, connection: sqlite3.Connection, incarnation: str, max_bytes: int, lock: int | None) -> None:
         self._connection = connection
@@ -141,7 +138,7 @@ class Journal:
     def _insert(self, record: Record, stamp: Stamp) -> None:
         payload = record_to_bytes(record)
         if len(payload) > PAYLOAD_BYTES - _PAYLOAD_RESERVE:
-            self._add(_dropped(DropReason.OVERSIZED), 1)
+            self._add(dropped_counter(DropReason.OVERSIZED), 1)
             return
         signed_id = record.record_id - (1 << 64) if record.record_id > _INTEGER_MAX else record.record_id
         done = self._connection.execute(
@@ -194,7 +191,7 @@ class Journal:
                     self._connection.execute("DELETE FROM outbox WHERE sequence = ?", (sequence,))
                     self._records -= 1
                     self._bytes -= size + ROW_OVERHEAD_BYTES
-                    self._add(_dropped(reason), 1)
+                    self._add(dropped_counter(reason), 1)
                     if self._bytes <= self._max_bytes:
                         return
 
@@ -220,16 +217,19 @@ class Journal:
 
         A record whose bytes are damaged is deleted and counted; it will not hold up the others.
         """
+        # Numbers first: payloads can be large, and those already on their way need not be read again.
         rows = self._connection.execute(
-            "SELECT sequence, payload, crc FROM outbox WHERE kind_rank = ? AND sequence > ? AND sequence <= ?"
+            "SELECT sequence FROM outbox WHERE kind_rank = ? AND sequence > ? AND sequence <= ?"
             " ORDER BY sequence LIMIT ?",
             (kind.rank, after, min(up_to, _INTEGER_MAX), limit + len(excluding)),
         ).fetchall()
         found: list[PendingRecord] = []
-        for sequence, payload, crc in rows:
+        for (sequence,) in rows:
             if sequence in excluding or len(found) == limit:
                 continue
-            record = _read(payload, crc)
+            record = _read(
+                *self._connection.execute("SELECT payload, crc FROM outbox WHERE sequence = ?", (sequence,)).fetchone()
+            )
             if record is None:
                 self.drop(sequence, DropReason.CORRUPT)
             else:
@@ -239,7 +239,7 @@ class Journal:
     def drop(self, sequence: int, reason: DropReason) -> None:
         """Delete one record that can never be sent, counted by its reason."""
         with self._transaction():
-            self._add(_dropped(reason), self._delete_range(sequence, sequence))
+            self._add(dropped_counter(reason), self._delete_range(sequence, sequence))
 
     def acknowledge(self, incarnation: str, ranges: Ranges) -> Acknowledged:
         """Delete exactly those records of this incarnation that the cloud has stored; count the rest as unexpected."""
@@ -290,7 +290,7 @@ class Journal:
 
     def dropped(self) -> dict[str, int]:
         """Return how many records were dropped, by reason; reasons that never happened are left out."""
-        prefix = _dropped("")
+        prefix = dropped_counter("")
         return {name.removeprefix(prefix): value for name, value in self.counters().items() if name.startswith(prefix)}
 
     def _add(self, name: str, value: int) -> None:
@@ -303,7 +303,7 @@ class Journal:
         """Say that this run ended cleanly, close the file and free the data directory."""
         try:
             with self._transaction():
-                _set_meta(self._connection, clean="1")
+                journal_schema.set_meta(self._connection, clean="1")
         finally:
             self._connection.close()
             if self._lock is not None:
@@ -322,7 +322,7 @@ class Journal:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
             if isinstance(error, sqlite3.Error):
-                raise _translated(error) from error
+                raise translated(error) from error
             raise
 
 
@@ -336,152 +336,14 @@ def _read(payload: bytes, crc: int) -> Record | None:
         return None
 
 
-def _dropped(reason: str) -> str:
+def dropped_counter(reason: str) -> str:
+    """Return the name of the counter of records dropped for one reason."""
     return f"dropped/{reason}"
 
 
-def _translated(error: sqlite3.Error) -> JournalError:
+def translated(error: sqlite3.Error) -> JournalError:
     """Return our error for one of SQLite's; the only place that knows its codes."""
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     if code == sqlite3.SQLITE_FULL or (code == sqlite3.SQLITE_IOERR and "disk" in str(error)):
         return JournalFullError(f"the journal cannot grow ({error}): free space on the disk; records wait in memory")
     return JournalError(f"the journal cannot be used ({error}): restart the agent, it saves what is readable")
-
-
-def open_journal(
-    folder: Path, *, max_bytes: int, synchronous: str, boot_id: str, tell: Callable[[str], None]
-) -> Journal:
-    """Open or create the journal in `folder` and decide whether the outbox is still the one it was.
-
-    Args:
-        folder: the gateway's data directory; created if missing.
-        max_bytes: budget of the outbox.
-        synchronous: SQLite's policy, FULL or NORMAL.
-        boot_id: of this boot of the machine; empty if it cannot be known.
-        tell: is told, in one line, what a person should know.
-
-    Raises:
-        DataDirectoryError: the folder cannot be used, or another agent uses it.
-        JournalError: the file cannot be opened.
-    """
-    lock = _locked(folder)
-    path = folder / FILE_NAME
-    try:
-        connection, damaged = _opened_or_set_aside(path, synchronous)
-        reason = None if damaged is None else _salvaged(damaged, connection, tell)
-        identity = _Identity(boot_id, str(path.stat().st_ino), synchronous.upper())
-        incarnation = _incarnation(connection, identity, reason, tell)
-        return Journal(connection, incarnation, max_bytes, lock)
-    except sqlite3.Error as error:
-        os.close(lock)
-        raise _translated(error) from error
-    except BaseException:
-        os.close(lock)
-        raise
-
-
-def _locked(folder: Path) -> int:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = os.open(folder / "agent.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    except OSError as error:
-        raise DataDirectoryError(
-            f"{folder}: cannot be used as data_dir ({error.strerror}); give the agent a folder it may write to"
-        ) from error
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(lock)
-        raise DataDirectoryError(
-            f"{folder}: another agent uses this data_dir; stop it first, or give each its own"
-        ) from None
-    return lock
-
-
-def _opened_or_set_aside(path: Path, synchronous: str) -> tuple[sqlite3.Connection, Path | None]:
-    """Return a sound journal, and where the damaged one was put if there was one."""
-    connection = _opened(path, synchronous)
-    if connection is not None:
-        return connection, None
-    damaged = journal_schema.set_aside(path)
-    connection = _opened(path, synchronous)
-    if connection is None:
-        raise JournalError(f"{path}: SQLite cannot create a journal here; check the disk")
-    return connection, damaged
-
-
-def _opened(path: Path, synchronous: str) -> sqlite3.Connection | None:
-    """Return a sound, complete journal, new if there was none; None if what is there is damaged."""
-    try:
-        connection = journal_schema.connect(path, synchronous)
-    except sqlite3.OperationalError as error:
-        if not os.access(path.parent, os.W_OK) or (path.exists() and not os.access(path, os.R_OK | os.W_OK)):
-            raise DataDirectoryError(f"{path}: cannot be opened ({error}); check the owner of data_dir") from error
-        return None
-    except sqlite3.DatabaseError:
-        return None
-    try:
-        if connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0:
-            journal_schema.create(connection)
-    except sqlite3.DatabaseError:
-        connection.close()
-        return None
-    if journal_schema.is_sound(connection):
-        return connection
-    connection.close()
-    return None
-
-
-def _salvaged(damaged: Path, connection: sqlite3.Connection, tell: Callable[[str], None]) -> str:
-    saved, corrupt = journal_schema.salvage(damaged, connection)
-    for name, value in (("salvages", 1), (_dropped(DropReason.CORRUPT), corrupt)):
-        connection.execute(
-            "INSERT INTO counter VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = value + excluded.value",
-            (name, value),
-        )
-    tell(
-        f"the journal was damaged: set aside as {damaged.name}, {saved} records saved, {corrupt} found broken;"
-        " look at the disk of this gateway"
-    )
-    return "salvaged"
-
-
-@dataclass(frozen=True, slots=True)
-class _Identity:
-    """What tells a journal that went on from one whose latest numbers may be missing."""
-
-    boot_id: str
-    inode: str
-    synchronous: str
-
-
-def _incarnation(
-    connection: sqlite3.Connection, identity: _Identity, reason: str | None, tell: Callable[[str], None]
-) -> str:
-    """Return the outbox's name: the stored one, or a new one if numbers may have been lost (wire.md 2)."""
-    meta = dict(connection.execute("SELECT key, value FROM meta"))
-    same_boot = bool(identity.boot_id) and meta.get("boot_id") == identity.boot_id
-    if reason is None and "incarnation" not in meta:
-        reason = "created"
-    elif reason is None and meta.get("inode") != identity.inode:
-        reason = "restored"
-    elif reason is None and meta["clean"] != "1" and not same_boot and meta["synchronous"] != "FULL":
-        reason = "power cut with synchronous below FULL"
-    incarnation = meta.get("incarnation", "") if reason is None else str(uuid.uuid4())
-    if reason is not None:
-        tell(f"outbox incarnation {incarnation} ({reason})")
-    connection.execute("BEGIN IMMEDIATE")
-    _set_meta(
-        connection,
-        incarnation=incarnation,
-        boot_id=identity.boot_id,
-        inode=identity.inode,
-        synchronous=identity.synchronous,
-        clean="0",
-    )
-    connection.execute("COMMIT")
-    return incarnation
-
-
-def _set_meta(connection: sqlite3.Connection, **values: str) -> None:
-    connection.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", values.items())

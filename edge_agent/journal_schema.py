@@ -52,6 +52,11 @@ _OUTBOX_COLUMNS: Final = (
 )
 
 
+def set_meta(connection: sqlite3.Connection, **values: str) -> None:
+    """Store who the outbox is and how it was last used."""
+    connection.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", values.items())
+
+
 def connect(path: Path, synchronous: str) -> sqlite3.Connection:
     """Return a connection in WAL mode with explicit transactions, usable from one thread at a time.
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from models.contract import metrics
 from models.contract.acknowledgement import parse_acknowledged, parse_rejected
+from models.contract.encoding import wire_metrics
 from models.contract.errors import ContractError, RecordError
 from models.contract.records import RECORD_SCHEMA
 from models.contract.sparkplug import (
@@ -159,20 +160,12 @@ class SparkplugNode:
         declared = self._node if record.machine is None else self._machines.get(record.machine)
         if declared is None:
             raise RecordError(f"record of machine {record.machine!r}, which is not configured any more")
-        end_ms = max((m.timestamp_ms for m in record.metrics), default=record.end_ns // 1_000_000)
         content: list[Metric] = []
-        for metric in record.metrics:
+        for metric in wire_metrics(record, sequence):
             one = declared.get(metric.name)
             if one is None:
                 raise RecordError(f"metric {metric.name!r} of a record is not declared in the birth")
             content.append(_datum(one, metric.value, metric.timestamp_ms, is_historical=is_historical))
-        for name, value in (
-            (metrics.ASSET_ID, record.asset_id),
-            (metrics.RECORD_KIND, record.kind.value),
-            (metrics.RECORD_ID, record.record_id),
-            (metrics.OUTBOX_SEQUENCE, sequence),
-        ):
-            content.append(_datum(declared[name], value, end_ms, is_historical=is_historical))
         kind = MessageType.NDATA if record.machine is None else MessageType.DDATA
         return self._message(kind, record.machine, tuple(content), now_ms)
 
@@ -232,7 +225,7 @@ def _born(declared: Mapping[str, _Declared], now_ms: int) -> tuple[Metric, ...]:
     )
 
 
-def _datum(one: _Declared, value: MetricScalar, timestamp_ms: int, *, is_historical: bool) -> Metric:
+def _datum(one: _Declared, value: MetricScalar | None, timestamp_ms: int, *, is_historical: bool) -> Metric:
     # Records are read back in order of priority, not of time: a birth must not go back to an older value. What is
     # large is told once, by its record, and not again with every birth.
     is_large = one.definition.datatype is DataType.BYTES or one.definition.name == metrics.ALARM_RECORD

@@ -266,7 +266,8 @@ def _row(names: list[str], channel: WantedChannel, place: int, recording: Record
     if asked in names:
         return names.index(asked)
     # Some sets put the record's number in front of the name, another in every file (X097_DE_time).
-    ending = [row for row, name in enumerate(names) if name.endswith(asked)]
+    sources = [one.source_name for one in recording.channels]
+    ending = [row for row, name in enumerate(sources) if name == asked or name.endswith(asked)]
     if len(ending) == 1:
         return ending[0]
     raise SourceError(f"{recording.path}: has no channel {asked!r}; its channels are {', '.join(names)}")

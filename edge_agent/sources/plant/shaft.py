@@ -42,6 +42,10 @@ _FAULT_VELOCITY_MM_S: Mapping[Fault, Mapping[float, float]] = {
     },
 }
 
+_COMB_ORDERS = 40
+_COMB_M_S2 = 0.02
+"""Fits, keyways and couplings leave a faint line at every order of the shaft (RMS, about 2 mg each)."""
+
 _OTHER_END: Mapping[Fault, float] = {Fault.IMBALANCE: 0.75, Fault.MISALIGNMENT: 0.45, Fault.LOOSENESS: 0.3}
 """What reaches the far end of the machine; misalignment acts at the coupling, looseness at one foot."""
 
@@ -89,6 +93,9 @@ def running_pattern(
         share[float(order)] = share.get(float(order), 0.0) + 0.4
     norm = np.sqrt(sum(value**2 for value in share.values()))
     velocity = {order: velocity_rms_mm_s * value / norm for order, value in share.items()}
+    for order in range(1, _COMB_ORDERS + 1):
+        level_m_s2 = _COMB_M_S2 * float(random.lognormal(0.0, 0.5))
+        velocity.setdefault(float(order), level_m_s2 * 1e3 / (2.0 * np.pi * order * rated_hz))
     reach = [_DIRECTIONS["running"][channel.axis] for channel in channels]
     return _pattern(channels, rated_hz, velocity, reach, random)
 

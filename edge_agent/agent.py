@@ -1,0 +1,448 @@
+"""The gateway's agent, put together: the one place where settings become parts and parts are wired.
+
+In order: the journal is opened (and salvaged if need be), every source is opened and every machine takes up its place
+again, the edge node learns what will ever be sent, then the tasks start: the uplink first, so that nothing decided
+waits for it, one task per machine, and the gateway's own health. A machine's task is: block → windows → decisions →
+one transaction → wake the uplink.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import random
+import resource
+import time
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass, replace
+from importlib import metadata
+from typing import TYPE_CHECKING, Final
+
+from edge_agent.clock import Clock
+from edge_agent.configuration import configuration_hash, source_options, source_request
+from edge_agent.disk import JournalThread
+from edge_agent.errors import JournalFullError
+from edge_agent.journal import Change, MachineProgress
+from edge_agent.journal_opening import open_journal
+from edge_agent.lanes import Lanes
+from edge_agent.machine import MachineSetup, MachineWatch
+from edge_agent.sources import source_module
+from edge_agent.sources.base import SourceError
+from edge_agent.sparkplug_node import SparkplugNode
+from edge_agent.uplink import Broker, Uplink
+from models.alarming import AlarmSettings
+from models.contract import metrics
+from models.contract.encoding import to_record
+from models.contract.facts import ChannelFacts, MachineFacts, format_facts
+from models.contract.identity import record_id
+from models.contract.records import GatewayHealth
+from models.contract.units import parse_unit
+from models.contract.vocabulary import RecordKind
+from models.diagnosis.diagnose import BearingAt
+from models.pipeline import PipelineSettings
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Sequence
+    from pathlib import Path
+
+    from edge_agent.configuration import MachineTable, Settings
+    from edge_agent.journal import Stamp
+    from edge_agent.sources.base import Source
+    from models.contract.records import Record
+    from models.signal.windows import Block
+
+COMMIT_INTERVAL_S: Final = 2.0
+"""Windows that cause no record are committed together: a kill costs at most this much to be computed again."""
+HEALTH_INTERVAL_S: Final = 60.0
+SOURCE_RETRY_S: Final = 30.0
+DISK_FULL_RETRY_S: Final = 5.0
+_NS: Final = 1_000_000_000
+
+
+@dataclass(slots=True)
+class Machine:
+    """One machine of the running agent."""
+
+    table: MachineTable
+    source: Source
+    watch: MachineWatch
+    epoch: int
+    detail: str
+
+    @property
+    def raw_bytes_per_sample(self) -> float:
+        """Return the sensor's bytes for one sample of all channels at the rate it is judged at."""
+        facts = self.source.facts
+        return len(facts.channels) * facts.word_bytes * facts.raw_rate_hz / facts.sample_rate_hz
+
+
+async def run_agent(
+    settings: Settings,
+    folder: Path,
+    *,
+    stop: asyncio.Event,
+    tell: Callable[[str], None],
+    exit_at_end: bool = False,
+) -> None:
+    """Run until `stop` is set, or with `exit_at_end` until all sources have ended and the outbox is empty.
+
+    Args:
+        settings: of the gateway.
+        folder: of the configuration file; relative paths in it start there.
+        stop: ends the agent cleanly.
+        tell: is told, in one line, what a person should know.
+        exit_at_end: for recordings.
+
+    Raises:
+        DataDirectoryError, SourceError: cannot start.
+        JournalError: the disk fails.
+    """
+    clock = Clock()
+    journal = open_journal(
+        settings.gateway.data_dir,
+        max_bytes=settings.outbox.max_bytes,
+        synchronous=settings.outbox.synchronous,
+        boot_id=clock.boot_id,
+        tell=tell,
+    )
+    async with JournalThread(journal) as disk:
+        machines = [await _opened(table, folder, disk, tell) for table in settings.machine]
+        agent = Agent(settings, disk, machines, clock, tell)
+        await agent.run(stop, exit_at_end=exit_at_end)
+
+
+async def _opened(table: MachineTable, folder: Path, disk: JournalThread, tell: Callable[[str], None]) -> Machine:
+    """Return a machine at the place where it stood at its last commit."""
+    source = await asyncio.to_thread(
+        source_module(table.source.kind).open_source, source_request(table, folder), source_options(table)
+    )
+    stored = await disk.call(disk.journal.progress, table.asset_id)
+    watch = MachineWatch(machine_setup(table, source), None if stored is None else stored.state)
+    if stored is None or not watch.restarted:
+        if stored is not None:
+            tell(f"machine {table.name}: its stored state cannot be used; it is learnt anew")
+        # Seconds since 1970 never repeat, so records of a stream begun anew are never taken for those of the old one.
+        return Machine(table, source, watch, int(time.time()), "")
+    return Machine(table, source, watch, stored.position.epoch, stored.position.detail)
+
+
+def machine_setup(table: MachineTable, source: Source) -> MachineSetup:
+    """Return what the configuration and the opened source say about a machine."""
+    facts = source.facts
+    window_samples = max(1, round(table.window.length_s * facts.sample_rate_hz))
+    hop_samples = max(1, round(window_samples * (1.0 - table.window.overlap)))
+    pipeline = PipelineSettings(
+        asset_id=table.asset_id,
+        machine=table.name,
+        channel_names=facts.channels,
+        sample_rate_hz=facts.sample_rate_hz,
+        window_samples=window_samples,
+        speed_rpm=facts.speed_rpm or table.speed_rpm,
+        machine_group=table.machine_group,
+        support=table.support,
+        learning_windows=table.learning.windows,
+        summary_interval_s=table.summary_interval_s,
+        alarm=AlarmSettings(**table.alarm.model_dump()),
+    )
+    if table.detectors is not None:
+        pipeline = replace(pipeline, detectors=table.detectors)
+    bearings: dict[tuple[str, str], BearingAt] = {}
+    for channel in table.channel:
+        bearing = channel.known_bearing()
+        if bearing is not None:
+            point = channel.name.partition(".")[0]
+            bearings[bearing.name, point] = BearingAt(bearing, point)
+    return MachineSetup(
+        pipeline=pipeline,
+        hop_samples=hop_samples,
+        bearings=tuple(bearings.values()),
+        max_evidence_bytes=table.evidence.max_bytes,
+        waveform_s=table.evidence.waveform_s,
+        spectrum_interval_s=table.evidence.spectrum_interval_s,
+    )
+
+
+class Agent:
+    """The running agent; made by `run_agent`."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        disk: JournalThread,
+        machines: Sequence[Machine],
+        clock: Clock,
+        tell: Callable[[str], None],
+    ) -> None:
+        self._settings = settings
+        self._disk = disk
+        self._machines = machines
+        self._clock = clock
+        self._tell = tell
+        self._node = _edge_node(settings, machines)
+        outbox = settings.outbox
+        self._uplink = Uplink(
+            _broker(settings),
+            self._node,
+            disk,
+            Lanes(outbox.in_flight, outbox.timeout_s, outbox.history_records_per_s, random.Random()),  # noqa: S311 - jitter
+            before_birth=self._before_birth,
+            tell=tell,
+        )
+        self._sent_bytes_stored = 0
+        self._started_ns = time.time_ns()
+        self._health_number = 0
+        self._cpu_before = (time.monotonic(), time.process_time())
+
+    async def run(self, stop: asyncio.Event, *, exit_at_end: bool) -> None:
+        """Start the tasks, and end them in the opposite order: sources, then health, then the uplink."""
+        uplink_stop = asyncio.Event()
+        async with asyncio.TaskGroup() as tasks:
+            uplink = tasks.create_task(self._uplink.run(uplink_stop), name="uplink")
+            health = tasks.create_task(self._report_health(), name="health")
+            running = [
+                tasks.create_task(self._run_machine(machine, stop), name=f"machine {machine.table.name}")
+                for machine in self._machines
+            ]
+            stopping = asyncio.create_task(stop.wait(), name="stop")
+            try:
+                sources_end = asyncio.gather(*running)
+                await asyncio.wait((sources_end, stopping), return_when=asyncio.FIRST_COMPLETED)
+                if exit_at_end and not stop.is_set():
+                    await self._wait_for_empty_outbox(stop)
+                elif not stop.is_set():
+                    self._tell("all sources have ended; the agent goes on sending until it is stopped")
+                    await stop.wait()
+                await sources_end
+            finally:
+                stopping.cancel()
+                health.cancel()
+            await self._disk.commit(Change(self._clock.stamp(), counts=self._new_sent_bytes()))
+            uplink_stop.set()
+            await uplink
+            await self._disk.commit(Change(self._clock.stamp(), counts=self._new_sent_bytes()))
+
+    async def _run_machine(self, machine: Machine, stop: asyncio.Event) -> None:
+        """Watch one machine until it is stopped or its source ends; a source that fails is tried again."""
+        name = machine.table.name
+        while not stop.is_set():
+            try:
+                await self._watch(machine, stop)
+            except SourceError as error:
+                self._tell(f"machine {name}: {error}; trying again in {SOURCE_RETRY_S:.0f} s")
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(stop.wait(), SOURCE_RETRY_S)
+                continue
+            if not stop.is_set():
+                self._tell(f"machine {name}: its data have ended")
+            return
+
+    async def _watch(self, machine: Machine, stop: asyncio.Event) -> None:
+        watch = machine.watch
+        pending = _Pending(machine.raw_bytes_per_sample)
+        committed_at_s = time.monotonic()
+        start = watch.position(machine.epoch, machine.detail)
+        blocks = machine.source.blocks(start)
+        stopping = asyncio.create_task(stop.wait(), name=f"stop of machine {machine.table.name}")
+        try:
+            while True:
+                block = await _next_block(blocks, stopping)
+                if block is None:
+                    break
+                stamp = self._clock.stamp()
+                step = await watch.take(block, stamp.quality)
+                pending.add(step.new_samples, step.windows)
+                due = time.monotonic() - committed_at_s >= COMMIT_INTERVAL_S
+                if step.records or due:
+                    await self._commit(machine, step.records, stamp, pending)
+                    committed_at_s = time.monotonic()
+            records = () if stop.is_set() else watch.close()
+            await self._commit(machine, records, self._clock.stamp(), pending)
+        finally:
+            stopping.cancel()
+            if isinstance(blocks, AsyncGenerator):
+                await blocks.aclose()
+
+    async def _commit(self, machine: Machine, records: tuple[Record, ...], stamp: Stamp, pending: _Pending) -> None:
+        """Write one step in one transaction; with a full disk, hold the source back until there is room."""
+        machine.detail = machine.source.detail
+        progress = MachineProgress(
+            machine.table.asset_id, machine.watch.position(machine.epoch, machine.detail), machine.watch.memory_bytes()
+        )
+        change = Change(stamp, records, progress, {**pending.take(), **self._new_sent_bytes()})
+        told = False
+        while True:
+            try:
+                await self._disk.commit(change)
+            except JournalFullError as error:
+                if not told:
+                    self._tell(str(error))
+                    told = True
+                await asyncio.sleep(DISK_FULL_RETRY_S)
+            else:
+                break
+        if records:
+            self._uplink.wake()
+
+    def _new_sent_bytes(self) -> dict[str, int]:
+        """Return what went through the sockets since this was asked last; counted with whatever is written next."""
+        now = self._uplink.socket_bytes
+        new, self._sent_bytes_stored = now - self._sent_bytes_stored, now
+        return {"sent_bytes": new} if new else {}
+
+    async def _report_health(self) -> None:
+        while True:
+            stamp = self._clock.stamp()
+            health = await self._disk.call(self._health, stamp)
+            name = record_id(health.asset_id, RecordKind.HEALTH, self._started_ns // _NS, self._health_number)
+            self._health_number += 1
+            await self._disk.commit(Change(stamp, (to_record(health, record_id=name),), counts=self._new_sent_bytes()))
+            self._uplink.wake()
+            await asyncio.sleep(HEALTH_INTERVAL_S)
+
+    def _health(self, stamp: Stamp) -> GatewayHealth:
+        journal = self._disk.journal
+        counters = journal.counters()
+        _, offset_s = self._clock.quality()
+        now = (time.monotonic(), time.process_time())
+        elapsed_s = max(now[0] - self._cpu_before[0], 1e-3)
+        cpu_percent = 100.0 * (now[1] - self._cpu_before[1]) / elapsed_s
+        self._cpu_before = now
+        return GatewayHealth(
+            gateway=self._settings.gateway.name,
+            asset_id=self._settings.gateway.asset_id,
+            end_ns=stamp.wall_ns,
+            agent_version=agent_version(),
+            pending_records=journal.pending_records,
+            outbox_bytes=journal.outbox_bytes,
+            dropped=journal.dropped(),
+            clock_quality=stamp.quality,
+            clock_offset_s=offset_s,
+            cpu_percent=cpu_percent,
+            rss_mb=resident_mb(),
+            raw_bytes=counters.get("raw_bytes", 0),
+            sent_bytes=counters.get("sent_bytes", 0),
+            windows=counters.get("windows", 0),
+        )
+
+    def _before_birth(self, now_ms: int) -> None:
+        journal = self._disk.journal
+        quality, _ = self._clock.quality()
+        self._node.set_value(None, metrics.OUTBOX_PENDING, journal.pending_records, now_ms)
+        self._node.set_value(None, metrics.CLOCK_QUALITY, quality.value, now_ms)
+
+    async def _wait_for_empty_outbox(self, stop: asyncio.Event) -> None:
+        while self._disk.journal.pending_records and not stop.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), 0.2)
+
+
+class _Pending:
+    """What has been counted and not yet committed."""
+
+    def __init__(self, raw_bytes_per_sample: float) -> None:
+        self._raw_bytes_per_sample = raw_bytes_per_sample
+        self._samples = 0
+        self._windows = 0
+
+    def add(self, samples: int, windows: int) -> None:
+        self._samples += samples
+        self._windows += windows
+
+    def take(self) -> dict[str, int]:
+        counts = {"raw_bytes": round(self._samples * self._raw_bytes_per_sample), "windows": self._windows}
+        self._samples = self._windows = 0
+        return counts
+
+
+async def _next_block(blocks: AsyncIterator[Block], stopping: asyncio.Task[object]) -> Block | None:
+    """Return the next block, or None when there is none or the agent is to stop."""
+    if stopping.done():
+        return None
+    following = asyncio.ensure_future(anext(blocks, None))
+    try:
+        await asyncio.wait((following, stopping), return_when=asyncio.FIRST_COMPLETED)
+        return following.result() if following.done() else None
+    finally:
+        if not following.done():
+            following.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await following
+
+
+def _edge_node(settings: Settings, machines: Sequence[Machine]) -> SparkplugNode:
+    """Return the edge node with everything it will ever declare, and the values that are known from the start."""
+    now_ms = time.time_ns() // 1_000_000
+    gateway = settings.gateway
+    node = SparkplugNode(
+        gateway.group,
+        gateway.name,
+        {
+            machine.table.name: metrics.machine_metrics(
+                list(zip(machine.watch.feature_names, machine.watch.feature_units, strict=True))
+            )
+            for machine in machines
+        },
+        [machine.table.machine_class for machine in machines],
+    )
+    node.set_value(None, metrics.ASSET_ID, gateway.asset_id, now_ms)
+    node.set_value(None, metrics.AGENT_VERSION, agent_version(), now_ms)
+    node.set_value(None, metrics.CONFIG_HASH, configuration_hash(settings), now_ms)
+    for machine in machines:
+        name = machine.table.name
+        node.set_value(name, metrics.ASSET_ID, machine.table.asset_id, now_ms)
+        node.set_value(name, metrics.ASSET_FACTS, format_facts(_machine_facts(machine)), now_ms)
+    return node
+
+
+def _machine_facts(machine: Machine) -> MachineFacts:
+    table, facts = machine.table, machine.source.facts
+    bearings = [channel.known_bearing() for channel in table.channel]
+    return MachineFacts(
+        machine_class=table.machine_class,
+        speed_rpm=facts.speed_rpm or table.speed_rpm,
+        machine_group=table.machine_group,
+        support=table.support,
+        feature_hash=machine.watch.pipeline.extractor.hash,
+        window_s=table.window.length_s,
+        summary_interval_s=table.summary_interval_s,
+        channels=tuple(
+            ChannelFacts(
+                channel.name,
+                parse_unit(channel.unit).eng_unit,
+                facts.sample_rate_hz,
+                facts.word_bytes,
+                None if bearing is None else bearing.name,
+            )
+            for channel, bearing in zip(table.channel, bearings, strict=True)
+        ),
+    )
+
+
+def _broker(settings: Settings) -> Broker:
+    mqtt = settings.mqtt
+    return Broker(
+        host=mqtt.host,
+        port=mqtt.port,
+        client_id=f"edge-{settings.gateway.asset_id}",
+        keepalive_s=mqtt.keepalive_s,
+        username=mqtt.username,
+        password_file=mqtt.password_file,
+    )
+
+
+def agent_version() -> str:
+    """Return the installed version."""
+    try:
+        return metadata.version("plantpulse")
+    except metadata.PackageNotFoundError:
+        return "0"
+
+
+def resident_mb() -> float:
+    """Return the memory of this process that is in RAM, in MB."""
+    try:
+        with open("/proc/self/statm", encoding="ascii") as file:  # noqa: PTH123 - a pseudo file, read every minute
+            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
+    except OSError:
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3

@@ -1,0 +1,374 @@
+"""One machine: blocks of samples in, records and a new place to stand out. No journal, no network, no wall clock.
+
+`MachineWatch.take` does, for each block: keep the latest seconds for diagnosis, cut windows, step the pipeline for
+each, turn what came out into records (summary, alarm report, evidence), and learn the fingerprint of the healthy
+machine at the end of learning. What it returns is committed as a whole together with `progress`, so that a restart
+goes on exactly there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from edge_agent import alarm_reports, evidence
+from edge_agent.alarm_reports import Circumstances, StandingAlarm
+from edge_agent.recent import RecentSamples
+from edge_agent.sources.base import SourcePosition
+from models.contract.alarm_json import format_alarm, parse_alarm
+from models.contract.encoding import to_record
+from models.contract.identity import record_id
+from models.contract.vocabulary import AlarmState, FailureFamily, RecordKind, is_steady
+from models.diagnosis.diagnose import BearingAt, Fingerprint, diagnose, fingerprint
+from models.pipeline import Pipeline
+from models.signal.quality import sample_quality
+from models.signal.windows import Windower, WindowerPosition
+from models.state_bytes import StateError, pack, unpack
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from models.alarming import AlarmChange
+    from models.contract.records import Diagnosis, Record
+    from models.contract.vocabulary import ClockQuality
+    from models.diagnosis.diagnose import Report
+    from models.pipeline import Outcome, PipelineSettings
+    from models.pipeline_state import PipelineState
+    from models.signal.windows import Block, Window
+
+DIAGNOSIS_S: Final = 8.0
+"""Latest seconds kept for diagnosis: enough shaft turns for fault lines, 3.3 MB at 4 channels of 25.6 kHz."""
+MAX_FINGERPRINTS: Final = 8
+"""Operating states with a fingerprint of their own; as many as the pipeline has baselines."""
+_STATE: Final = ("machine", 1)
+
+
+@dataclass(frozen=True, slots=True)
+class MachineSetup:
+    """What is known of a machine before its first sample.
+
+    Attributes:
+        pipeline: how it is judged.
+        hop_samples: distance of two windows.
+        bearings: where which bearing is.
+        max_evidence_bytes, waveform_s, spectrum_interval_s: see `[machine.evidence]`.
+    """
+
+    pipeline: PipelineSettings
+    hop_samples: int
+    bearings: tuple[BearingAt, ...] = ()
+    max_evidence_bytes: int = 65_536
+    waveform_s: float = 0.5
+    spectrum_interval_s: float = 3_600.0
+
+
+@dataclass(frozen=True, slots=True)
+class MachineMemory:
+    """What survives a restart, beside the source's position.
+
+    Attributes:
+        windower: where the stream was cut last.
+        pipeline: its state.
+        standing: by family, the alarms that have been reported.
+        fingerprints: by operating state, how the healthy machine sounds; as bytes.
+        picture_due_ns: data time of the next picture without an alarm; 0 before the baseline is learnt.
+    """
+
+    pipeline: PipelineState
+    windower: WindowerPosition = field(default_factory=WindowerPosition)
+    standing: Mapping[FailureFamily, StandingAlarm] = field(default_factory=dict)
+    fingerprints: Mapping[str, bytes] = field(default_factory=dict)
+    picture_due_ns: int = 0
+
+    def to_bytes(self) -> bytes:
+        """Return the memory as bytes."""
+        at = self.windower
+        values: dict[str, Any] = {
+            "windower": [at.epoch, at.next_needed_index, at.seen_index, at.seen_end_ns, at.gap, at.jump_index],
+            "standing": [
+                [family.value, format_alarm(alarm.report), alarm.review_in, alarm.review_every]
+                for family, alarm in self.standing.items()
+            ],
+            "fingerprints": list(self.fingerprints),
+            "picture_due_ns": self.picture_due_ns,
+        }
+        arrays: dict[str, NDArray[Any] | bytes] = {
+            f"fingerprint/{name}": one for name, one in self.fingerprints.items()
+        }
+        return pack(*_STATE, values, {**arrays, "pipeline": self.pipeline.to_bytes()})
+
+    @classmethod
+    def from_bytes(cls, data: bytes, pipeline: Pipeline) -> MachineMemory:
+        """Return what `to_bytes` wrote.
+
+        Raises:
+            StateError: damaged, or of another version.
+        """
+        fields = unpack(data, *_STATE)
+        return cls(
+            pipeline=pipeline.resume(fields.nested("pipeline")),
+            windower=WindowerPosition(*fields.value("windower")),
+            standing={
+                FailureFamily(family): StandingAlarm(parse_alarm(report), review_in, review_every)
+                for family, report, review_in, review_every in fields.value("standing")
+            },
+            fingerprints={name: fields.nested(f"fingerprint/{name}") for name in fields.value("fingerprints")},
+            picture_due_ns=fields.value("picture_due_ns"),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one block led to: records to be committed, windows judged, samples per channel seen for the first time."""
+
+    records: tuple[Record, ...]
+    windows: int
+    new_samples: int
+
+
+class MachineWatch:
+    """Judges one machine's stream; its memory changes with every block.
+
+    Args:
+        setup: see there.
+        data: stored memory, or None for a machine never seen before (or whose memory is unreadable).
+    """
+
+    def __init__(self, setup: MachineSetup, data: bytes | None = None) -> None:
+        self.setup = setup
+        self.pipeline = Pipeline(setup.pipeline)
+        self._memory = MachineMemory(self.pipeline.start())
+        self.restarted = data is not None
+        if data is not None:
+            try:
+                self._memory = MachineMemory.from_bytes(data, self.pipeline)
+            except (StateError, ValueError, TypeError):
+                self.restarted = False
+        settings = setup.pipeline
+        self._windower = Windower(
+            settings.sample_rate_hz, settings.window_samples, setup.hop_samples, self._memory.windower
+        )
+        self._recent = RecentSamples(round(DIAGNOSIS_S * settings.sample_rate_hz))
+        self._model = f"{'+'.join(settings.detectors)}/{self.pipeline.signature}"
+        self.latest_outcome: Outcome | None = None
+
+    @property
+    def next_needed_index(self) -> int:
+        """Return the first sample that is still needed."""
+        return self._windower.position.next_needed_index
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """Return the full names of the features, `{channel}/{feature}`."""
+        return self.pipeline.facts.feature_names
+
+    @property
+    def feature_units(self) -> tuple[str, ...]:
+        """Return the engUnit of each feature."""
+        return tuple(self.pipeline.extractor.units) * len(self.setup.pipeline.channel_names)
+
+    def memory_bytes(self) -> bytes:
+        """Return what to store with the records of the last step."""
+        return replace(self._memory, windower=self._windower.position).to_bytes()
+
+    def position(self, epoch: int, detail: str) -> SourcePosition:
+        """Return where the source must go on after a restart."""
+        return SourcePosition(epoch, self.next_needed_index, detail)
+
+    async def take(self, block: Block, clock_quality: ClockQuality) -> Step:
+        """Return what one block leads to; everything of it must be committed together."""
+        before = self._windower.position
+        counted = before.seen_index if before.epoch == block.epoch else 0
+        windows = self._windower.push(block)
+        self._recent.push(block)
+        records: list[Record] = []
+        for window in windows:
+            records += await self._window(window, clock_quality)
+        return Step(tuple(records), len(windows), max(0, block.end_index - max(block.first_index, counted)))
+
+    def close(self) -> tuple[Record, ...]:
+        """Return the summary that is still open, for the end of a stream."""
+        state, summary, key = self.pipeline.close(self._memory.pipeline)
+        self._memory = replace(self._memory, pipeline=state)
+        if summary is None or key is None:
+            return ()
+        return (to_record(summary, record_id=self._record_id(RecordKind.SUMMARY, *key)),)
+
+    async def _window(self, window: Window, clock_quality: ClockQuality) -> list[Record]:
+        channel_causes = sample_quality(window.samples)
+        causes = tuple(dict.fromkeys(cause for one in channel_causes for cause in one))
+        window = replace(window, quality=window.quality + causes)
+        state, outcome = self.pipeline.step(self._memory.pipeline, window)
+        self._memory = replace(self._memory, pipeline=state)
+        self.latest_outcome = outcome
+        records: list[Record] = []
+        if outcome.summary is not None and outcome.summary_key is not None:
+            summary_id = self._record_id(RecordKind.SUMMARY, *outcome.summary_key)
+            records.append(to_record(outcome.summary, record_id=summary_id))
+        at = self._circumstances(window, outcome, clock_quality)
+        if outcome.change is not None:
+            records += await self._mechanical(outcome.change, window, outcome, at)
+        else:
+            records += await self._review(window, outcome, at)
+        if outcome.sensor_change is not None:
+            bad = next((row for row, one in enumerate(channel_causes) if one), None)
+            channel = None if bad is None else self.setup.pipeline.channel_names[bad]
+            records += self._sensor(outcome.sensor_change, channel, window, outcome, at)
+        if outcome.baseline is not None and is_steady(outcome.operating_state):
+            records += await self._healthy_picture(window, outcome, at)
+        return records
+
+    async def _mechanical(
+        self, change: AlarmChange, window: Window, outcome: Outcome, at: Circumstances
+    ) -> list[Record]:
+        standing = self._memory.standing.get(FailureFamily.MECHANICAL)
+        report = None
+        if change.state is AlarmState.ACTIVE or standing is None:
+            report, diagnosis = await self._diagnosed(window, outcome)
+            # What people have been told is not taken back while the same occurrence only gets more severe.
+            old = None if standing is None or not standing.is_active else standing.report.diagnosis
+            if old is not None and not alarm_reports.says_more(diagnosis, old):
+                diagnosis = old
+        else:
+            diagnosis = standing.report.diagnosis
+        alarm = alarm_reports.changed(standing, FailureFamily.MECHANICAL, change, diagnosis, at)
+        records = self._reported(alarm, window)
+        if alarm.is_active:
+            records += await self._pictured(alarm.report.alarm_id, window, outcome, at, report)
+        return records
+
+    async def _review(self, window: Window, outcome: Outcome, at: Circumstances) -> list[Record]:
+        """Look again at an alarm that stands: its cause may show more clearly now."""
+        standing = self._memory.standing.get(FailureFamily.MECHANICAL)
+        if standing is None or not standing.is_active or outcome.features is None:
+            return []
+        standing = standing.waited()
+        if standing.review_in > 0:
+            self._remember(standing)
+            return []
+        report, diagnosis = await self._diagnosed(window, outcome)
+        standing = standing.reviewed()
+        if not alarm_reports.says_more(diagnosis, standing.report.diagnosis):
+            self._remember(standing)
+            return []
+        alarm = alarm_reports.revised(standing, diagnosis, at)
+        records = self._reported(alarm, window)
+        return records + await self._pictured(alarm.report.alarm_id, window, outcome, at, report)
+
+    def _sensor(
+        self, change: AlarmChange, channel: str | None, window: Window, outcome: Outcome, at: Circumstances
+    ) -> list[Record]:
+        standing = self._memory.standing.get(FailureFamily.SENSOR)
+        if standing is not None and change.state is AlarmState.RETURNED:
+            diagnosis = standing.report.diagnosis
+        else:
+            diagnosis = alarm_reports.sensor_diagnosis(outcome.sensor_causes, channel)
+        return self._reported(alarm_reports.changed(standing, FailureFamily.SENSOR, change, diagnosis, at), window)
+
+    async def _healthy_picture(self, window: Window, outcome: Outcome, at: Circumstances) -> list[Record]:
+        """Keep the fingerprint of each newly learnt state, and show the machine once in a while without an alarm."""
+        name = outcome.operating_state
+        if name not in self._memory.fingerprints and len(self._memory.fingerprints) < MAX_FINGERPRINTS:
+            samples = self._recent.samples()
+            settings = self.setup.pipeline
+            made = await asyncio.to_thread(
+                fingerprint, samples, settings.sample_rate_hz, window.speed_rpm or settings.speed_rpm
+            )
+            kept = {**self._memory.fingerprints, name: made.to_bytes()}
+            self._memory = replace(self._memory, fingerprints=kept)
+        if window.end_ns < self._memory.picture_due_ns:
+            return []
+        due_ns = window.end_ns + round(self.setup.spectrum_interval_s * 1e9)
+        self._memory = replace(self._memory, picture_due_ns=due_ns)
+        return await self._pictured(evidence.SPECTRUM, window, outcome, at, None)
+
+    async def _diagnosed(self, window: Window, outcome: Outcome) -> tuple[Report, Diagnosis]:
+        """Return what the latest seconds say, and the diagnosis to report."""
+        settings = self.setup.pipeline
+        known = self._memory.fingerprints.get(outcome.operating_state)
+        report = await asyncio.to_thread(
+            diagnose,
+            self._recent.samples(),
+            settings.sample_rate_hz,
+            settings.channel_names,
+            speed_rpm=window.speed_rpm or settings.speed_rpm,
+            bearings=self.setup.bearings,
+            baseline=None if known is None else Fingerprint.from_bytes(known),
+            machine_group=settings.machine_group,
+            support=settings.support,
+        )
+        diagnosis = alarm_reports.against_baseline(report.verdict, outcome, self.feature_names, self.feature_units)
+        return report, diagnosis
+
+    async def _pictured(
+        self, subject: str, window: Window, outcome: Outcome, at: Circumstances, report: Report | None
+    ) -> list[Record]:
+        settings = self.setup.pipeline
+        speed_rpm = window.speed_rpm or settings.speed_rpm if report is None else report.speed.used
+        moment = await asyncio.to_thread(
+            evidence.picture,
+            self._recent.samples(),
+            settings.sample_rate_hz,
+            settings.channel_names,
+            subject=subject,
+            end_ns=window.end_ns,
+            waveform_s=0.0 if subject == evidence.SPECTRUM else self.setup.waveform_s,
+            speed_rpm=speed_rpm,
+            fault_lines=() if report is None else report.lines,
+            facts={
+                "operating_state": at.operating_state,
+                "model": at.model,
+                "clock_quality": at.clock_quality.value,
+                "features": self._compared(outcome),
+            },
+        )
+        parts = await asyncio.to_thread(evidence.packed, moment, at.asset_id, at.machine, self.setup.max_evidence_bytes)
+        return [
+            to_record(
+                part,
+                record_id=self._record_id(RecordKind.EVIDENCE, window.epoch, window.index, f"{subject}/{part.index}"),
+            )
+            for part in parts
+        ]
+
+    def _compared(self, outcome: Outcome) -> dict[str, list[Any]]:
+        """Return each feature with its baseline and unit."""
+        if outcome.features is None:
+            return {}
+        normal: list[Any] = [None] * outcome.features.size
+        if outcome.baseline is not None:
+            normal = [float(value) if np.isfinite(value) else None for value in outcome.baseline.ravel()]
+        values = (float(f"{value:.5g}") for value in outcome.features.ravel())
+        return {
+            name: [value, baseline, unit]
+            for name, value, baseline, unit in zip(self.feature_names, values, normal, self.feature_units, strict=True)
+        }
+
+    def _reported(self, alarm: StandingAlarm, window: Window) -> list[Record]:
+        self._remember(alarm)
+        name = self._record_id(RecordKind.ALARM, window.epoch, window.index, alarm.report.alarm_id)
+        return [to_record(alarm.report, record_id=name)]
+
+    def _remember(self, alarm: StandingAlarm) -> None:
+        self._memory = replace(self._memory, standing={**self._memory.standing, alarm.report.family: alarm})
+
+    def _circumstances(self, window: Window, outcome: Outcome, clock_quality: ClockQuality) -> Circumstances:
+        settings = self.setup.pipeline
+        return Circumstances(
+            asset_id=settings.asset_id,
+            machine=settings.machine,
+            stream_epoch=window.epoch,
+            end_ns=window.end_ns,
+            score=1.0 if outcome.score is None else float(outcome.score),
+            operating_state=outcome.operating_state,
+            model=self._model,
+            clock_quality=clock_quality,
+        )
+
+    def _record_id(self, kind: RecordKind, epoch: int, index: int, detail: str = "") -> int:
+        return record_id(self.setup.pipeline.asset_id, kind, epoch, index, detail)
