@@ -1,25 +1,25 @@
 """The features in plain float64, the way a textbook writes them: one channel, one feature at a time.
 
 Nothing here is used by the agent. It is what `FeatureExtractor` is held against in tests (are the numbers right?) and
-in `plantpulse bench features` (was the batching worth it?), so every function stands alone and computes what it needs
-from the samples, as separate features of a general library do. Only the band edges are shared, by `band_layout`.
+in `plantpulse bench features` (was the batching worth it?). Every function stands alone and computes what it needs
+from the samples, as the features of a general library do; bands share a periodogram, envelopes a transform, as anyone
+would write them. Only the band edges come from elsewhere, from `band_layout`.
 """
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from scipy import signal, stats
 
-from models.signal.bands import BAND_COUNT, CARRIER_COUNT, BandLayout, band_layout
+from models.signal.bands import band_layout
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
-
-    Feature = Callable[[NDArray[np.float64], float], float]
 
 
 def acceleration_mean(x: NDArray[np.float64], _sample_rate_hz: float) -> float:
@@ -65,43 +65,33 @@ def velocity_rms(x: NDArray[np.float64], sample_rate_hz: float) -> float:
     return float(1000.0 * np.sqrt(np.mean(in_time**2) / np.mean(window**2)))
 
 
-def band_rms(number: int) -> Feature:
-    """Return the function for the RMS in log-spaced band `number`."""
-
-    def feature(x: NDArray[np.float64], sample_rate_hz: float) -> float:
-        low, high = band_layout(sample_rate_hz, x.size).bands[number - 1 : number + 1]
-        _, density = signal.periodogram(x, sample_rate_hz, window="hann", detrend="constant")
-        return float(np.sqrt(np.sum(density[low:high]) * sample_rate_hz / x.size))
-
-    return feature
+def bands(x: NDArray[np.float64], sample_rate_hz: float) -> list[float]:
+    """Return the RMS in every log-spaced band in m/s², from one periodogram."""
+    layout = band_layout(sample_rate_hz, x.size)
+    _, density = signal.periodogram(x, sample_rate_hz, window="hann", detrend="constant")
+    return [
+        float(np.sqrt(np.sum(density[low:high]) * layout.step_hz)) for low, high in itertools.pairwise(layout.bands)
+    ]
 
 
-def envelope(number: int) -> Feature:
-    """Return the function for the modulation in carrier band `number`, at the full sample rate."""
-
-    def feature(x: NDArray[np.float64], sample_rate_hz: float) -> float:
-        window = signal.get_window("hann", x.size)
-        analytic = _analytic(x * 1.0, window, band_layout(sample_rate_hz, x.size), number)
-        weighed = np.abs(analytic) ** 2
-        norm = np.sum(window**4)
-        variance = np.sum(weighed**2) / norm - (np.sum(weighed * window**2) / norm) ** 2
-        return float(max(variance, 0.0) ** 0.25)
-
-    return feature
-
-
-def _analytic(
-    x: NDArray[np.float64], window: NDArray[np.float64], layout: BandLayout, number: int
-) -> NDArray[np.complex128]:
-    """Return the analytic signal of one carrier band of the windowed samples, (n,)."""
-    first, bins = layout.carriers[number - 1]
+def envelopes(x: NDArray[np.float64], sample_rate_hz: float) -> list[float]:
+    """Return the modulation in every carrier band in m/s², from one transform, at the full sample rate."""
+    layout = band_layout(sample_rate_hz, x.size)
+    window = signal.get_window("hann", x.size)
     transform = np.fft.fft((x - np.mean(x)) * window)
-    one_sided = np.zeros_like(transform)
-    one_sided[first : first + bins] = 2.0 * transform[first : first + bins]
-    return np.asarray(np.fft.ifft(one_sided), np.complex128)
+    norm = np.sum(window**4)
+    found = []
+    for first, bins in layout.carriers:
+        one_sided = np.zeros_like(transform)
+        one_sided[first : first + bins] = 2.0 * transform[first : first + bins]
+        # The squared envelope times the squared window, because the samples carry the window.
+        weighed = np.abs(np.fft.ifft(one_sided)) ** 2
+        variance = np.sum(weighed**2) / norm - (np.sum(weighed * window**2) / norm) ** 2
+        found.append(float(max(variance, 0.0) ** 0.25))
+    return found
 
 
-REFERENCE: Final[dict[str, Feature]] = {
+SINGLE: Final[dict[str, Callable[[NDArray[np.float64], float], float]]] = {
     "acceleration_mean": acceleration_mean,
     "acceleration_rms": acceleration_rms,
     "acceleration_peak": acceleration_peak,
@@ -109,10 +99,14 @@ REFERENCE: Final[dict[str, Feature]] = {
     "kurtosis": kurtosis,
     "skewness": skewness,
     "velocity_rms": velocity_rms,
-    **{f"band_{number}": band_rms(number) for number in range(1, BAND_COUNT + 1)},
-    **{f"envelope_{number}": envelope(number) for number in range(1, CARRIER_COUNT + 1)},
 }
-"""Every feature of `models.signal.features.FEATURES` by its name."""
+"""Features that stand alone, by name."""
+
+FAMILIES: Final[dict[str, Callable[[NDArray[np.float64], float], list[float]]]] = {
+    "band": bands,
+    "envelope": envelopes,
+}
+"""Features that come together, by the name before the number."""
 
 
 def reference_features(
@@ -128,5 +122,13 @@ def reference_features(
     Returns:
         float64 (channels, features).
     """
-    channels = np.asarray(samples, np.float64)
-    return np.array([[REFERENCE[name](channel, sample_rate_hz) for name in names] for channel in channels])
+    return np.array([_of_channel(channel, sample_rate_hz, names) for channel in np.asarray(samples, np.float64)])
+
+
+def _of_channel(x: NDArray[np.float64], sample_rate_hz: float, names: Sequence[str]) -> list[float]:
+    wanted = {name.rsplit("_", 1)[0] for name in names} & set(FAMILIES)
+    values = {name: compute(x, sample_rate_hz) for name, compute in SINGLE.items() if name in names}
+    for family in sorted(wanted):
+        for number, value in enumerate(FAMILIES[family](x, sample_rate_hz), start=1):
+            values[f"{family}_{number}"] = value
+    return [values[name] for name in names]

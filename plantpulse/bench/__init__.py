@@ -1,0 +1,1 @@
+"""Benchmarks: one module each, one row each in `command.BENCHMARKS`."""
