@@ -55,7 +55,7 @@ export function alarmRow(alarm, acknowledge, withMachine) {
     ),
     element("td", { class: "c-alarm-state" }, alarmStateWords(alarm)),
     element("td", { class: "c-since", "data-label": "Since" }, age(alarm.since)),
-    numberCell(String(alarm.occurrences ?? 1), { class: "c-times" }, "Times"),
+    numberCell(String(alarm.occurrences ?? 1), { class: "c-times whole" }, "Times"),
     element("td", { class: "c-ack" }, acknowledgement(alarm, acknowledge)),
   );
 }

@@ -1,7 +1,7 @@
 // The way to /api/v1: fetches JSON, follows cursors, and keeps one line on the page while the API fails.
 
 import { byId } from "./dom.js";
-import { duration } from "./format.js";
+import { clockTime } from "./format.js";
 
 const ROOT = "/api/v1";
 const TIMEOUT_MS = 20_000;
@@ -84,7 +84,8 @@ export function show() {
   const line = byId("failure");
   line.hidden = failing === null;
   if (failing === null) return;
-  const shown = lastAnswer === null ? "Nothing has been loaded yet" : `What you see was loaded ${duration(Date.now() - lastAnswer)} ago`;
+  // The time and not the age: a screen reader would read a line that changes every second every second.
+  const shown = lastAnswer === null ? "Nothing has been loaded yet" : `What you see was loaded at ${clockTime(lastAnswer)}`;
   const words = `The cloud does not answer (${failing.message}). ${shown}; trying again by itself.`;
   if (line.textContent !== words) line.textContent = words;
 }

@@ -108,7 +108,18 @@ export function tableBehind(name, fileName, data) {
   return details;
 }
 
-/** Call `draw` again when the theme changes or the page is about to be printed. */
+/** Call `draw` again when the theme changes. */
 export function redrawOn(draw) {
   addEventListener("themechange", draw);
+}
+
+// Paper has its own layout; charts are fitted into it before the browser looks, and back afterwards.
+addEventListener("beforeprint", () => fit("add"));
+addEventListener("afterprint", () => fit("remove"));
+
+function fit(change) {
+  document.documentElement.classList[change]("paper");
+  for (const chart of document.querySelectorAll(".js-plotly-plot")) window.Plotly.relayout(chart, { width: chart.clientWidth });
+  // Back on the screen the charts follow the window again.
+  if (change === "remove") for (const chart of document.querySelectorAll(".js-plotly-plot")) window.Plotly.relayout(chart, { width: null, autosize: true });
 }

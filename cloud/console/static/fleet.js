@@ -28,6 +28,11 @@ function isShown(machine, { q, site, area, class: kind, state }) {
   );
 }
 
+function alarmsCell(machine) {
+  const open = counts(machine.open_alarms);
+  return element("td", { class: open.length ? "c-alarms" : "c-alarms none", "data-label": "Alarms" }, open.length ? open : NONE);
+}
+
 function row(machine) {
   const key = condition(machine);
   const change = healthChange(machine, SHIFT_HOURS);
@@ -43,12 +48,12 @@ function row(machine) {
       element("a", { href: pageOf("machines", machine.id), "data-key": "name" }, machine.name),
       element("span", { class: "path" }, [machine.path, machine.class].filter(Boolean).join(" · ")),
     ),
-    numberCell(number(machine.health_index), { class: `c-health${machine.stale ? " old" : ""}` }, "Health"),
+    numberCell(fixed(machine.health_index, 0), { class: `c-health whole${machine.stale ? " old" : ""}` }, "Health"),
     element("td", { class: "c-spark", "data-label": "30 days" }, sparkline(machine.health_trend)),
-    numberCell(change === null ? NONE : Math.abs(change) < 1 ? "0" : `${change > 0 ? "+" : MINUS}${fixed(Math.abs(change), 0)}`, { class: `c-change${rising}` }, "8 h"),
-    numberCell(number(machine.score), { class: machine.score >= 1 ? "c-score above" : "c-score" }, "Score"),
-    element("td", { class: "c-zone", "data-label": "ISO" }, machine.zone ? `Zone ${machine.zone}` : NONE),
-    element("td", { class: "c-alarms", "data-label": "Alarms" }, counts(machine.open_alarms).length ? counts(machine.open_alarms) : NONE),
+    numberCell(change === null ? NONE : Math.abs(change) < 1 ? "0" : `${change > 0 ? "+" : MINUS}${fixed(Math.abs(change), 0)}`, { class: `c-change whole${rising}` }, "8 h"),
+    numberCell(number(machine.score), { class: machine.score === null ? "c-score none" : machine.score >= 1 ? "c-score above" : "c-score" }, "Score"),
+    element("td", { class: machine.zone ? "c-zone" : "c-zone none", "data-label": "ISO" }, machine.zone ? `Zone ${machine.zone}` : NONE),
+    alarmsCell(machine),
     element("td", { class: "c-verdict" }, machine.verdict?.sentence ?? ""),
     element("td", { class: "c-running", "data-label": "Running" }, stateWords(machine.operating_state)),
     element("td", { class: "c-age", "data-label": "Last data" }, age(machine.last_data)),

@@ -9,13 +9,13 @@ const UNITS = { "1": "", "m/s2": "m/s²", "mm/s2": "mm/s²", Cel: "°C", "[g]": 
 /** Unit as it is printed; the dimensionless unit "1" prints nothing. */
 export const unitWords = (unit) => (unit === null || unit === undefined ? "" : (UNITS[unit] ?? unit));
 
-/** Number with three significant digits (whole numbers keep all of theirs up to a million); null gives a dash. */
+/** Number with three significant digits (whole numbers keep all of theirs); null gives a dash. */
 export function number(value, digits = 3) {
   if (value === null || value === undefined || !Number.isFinite(value)) return NONE;
   const size = Math.abs(value);
   let text;
   if (size === 0) text = "0";
-  else if (size >= 1e7 || size < 1e-4) {
+  else if (size >= 1e12 || size < 1e-4) {
     const [mantissa, exponent] = value.toExponential(digits - 1).split("e");
     text = `${mantissa} × 10${superscript(Number(exponent))}`;
   } else if (size >= 10 ** (digits - 1)) text = grouped(Math.round(value));
@@ -69,6 +69,9 @@ export function offset(ms) {
 
 const day = (date) => `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
 const clock = (date) => `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`;
+
+/** Local time of the day with its offset, "18:02:11 +01:00". */
+export const clockTime = (ms) => `${clock(new Date(ms))} ${offset(ms)}`;
 
 /** Local time with its offset, "2026-11-20 18:02:11 +01:00". */
 export function time(ms) {

@@ -1,6 +1,6 @@
 // One gateway, or a foreign Sparkplug node: how it is doing, and the latest value of every metric it declared.
 
-import { get } from "./api.js";
+import { get, getAll } from "./api.js";
 import { age, aligned, fact, nothing } from "./cells.js";
 import { byId, element, idOfPage, pageOf, put } from "./dom.js";
 import { filters, found } from "./filters.js";
@@ -65,7 +65,7 @@ function facts() {
     fact("Last seen", age(gateway.last_seen)),
     gateway.foreign ? [] : ours,
     fact("Quarantine", number(gateway.quarantined), "payloads"),
-    fact("Sequence gaps", number(gateway.sequence_gaps), `${number(gateway.rebirths)} rebirths asked for`),
+    fact("Sequence gaps", number(gateway.sequence_gaps), `${plural(gateway.rebirths ?? 0, "rebirth")} asked for`),
   ];
 }
 
@@ -84,9 +84,9 @@ async function refresh() {
   put(byId("name"), gateway.name);
   put(byId("sentence"), sentence());
   put(byId("facts"), facts());
-  const machines = (gateway.machines ?? []).map((machine) => (typeof machine === "string" ? { id: machine, name: machine } : machine));
-  put(byId("machines"), machines.length ? machines.map((machine) => element("li", {}, gateway.foreign ? machine.name : element("a", { href: pageOf("machines", machine.id) }, machine.name))) : element("li", { class: "hint" }, "None yet."));
   showMetrics();
+  const machines = gateway.machines?.length ? (await getAll("/machines")).filter((machine) => gateway.machines.includes(machine.id)) : [];
+  put(byId("machines"), machines.length ? machines.map((machine) => element("li", {}, element("a", { href: pageOf("machines", machine.id) }, machine.name))) : element("li", { class: "hint" }, gateway.foreign ? "None that is judged." : "None yet."));
 }
 
 start({ refresh, concerns: (kind, what) => kind === "gateway" && (what === null || what === id) });

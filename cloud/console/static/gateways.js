@@ -3,7 +3,7 @@
 import { getAll } from "./api.js";
 import { age, nothing, numberCell } from "./cells.js";
 import { byId, element, pageOf, put } from "./dom.js";
-import { NONE, number, plural } from "./format.js";
+import { NONE, fixed, number, plural } from "./format.js";
 import { clockWords, droppedCount, droppedWords, gatewaySign, gatewayWords, sentShare } from "./gatewaywords.js";
 import { refill } from "./keyboard.js";
 import { start } from "./shell.js";
@@ -21,15 +21,15 @@ function row(gateway) {
     element("th", { scope: "row", class: "c-name" }, element("a", { href: pageOf("gateways", gateway.id), "data-key": "name" }, gateway.name), element("span", { class: "path" }, gateway.group)),
     element("td", { class: "c-age", "data-label": "Last seen" }, age(gateway.last_seen)),
     element("td", { "data-label": "Version" }, gateway.agent_version ?? NONE),
-    numberCell(mine(number(gateway.pending)), {}, "Waiting"),
+    numberCell(mine(number(gateway.pending)), { class: "whole" }, "Waiting"),
     element("td", { "data-label": "Dropped", class: droppedCount(gateway) ? "noticed" : "" }, mine(droppedWords(gateway))),
     element("td", { "data-label": "Clock", class: gateway.clock_quality && gateway.clock_quality !== "synchronised" ? "noticed" : "" }, clockWords(gateway)),
-    numberCell(mine(number(gateway.cpu_percent)), {}, "CPU"),
-    numberCell(mine(number(gateway.rss_mb)), {}, "Memory"),
+    numberCell(mine(fixed(gateway.cpu_percent, 1)), {}, "CPU"),
+    numberCell(mine(fixed(gateway.rss_mb, 1)), {}, "Memory"),
     numberCell(mine(sentShare(gateway)), {}, "Sent"),
-    numberCell(mine(number(gateway.records_stored)), {}, "Stored"),
-    numberCell(number(gateway.quarantined), { class: gateway.quarantined ? "noticed" : "" }, "Quarantine"),
-    element("td", { "data-label": "Machines" }, String(gateway.machines?.length ?? 0)),
+    numberCell(mine(number(gateway.records_stored)), { class: "whole" }, "Stored"),
+    numberCell(number(gateway.quarantined), { class: gateway.quarantined ? "whole noticed" : "whole" }, "Quarantine"),
+    numberCell(String(gateway.machines?.length ?? 0), { class: "whole" }, "Machines"),
   );
 }
 

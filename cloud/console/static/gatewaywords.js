@@ -2,6 +2,16 @@
 
 import { NONE, duration, fixed, number, sentenceCase } from "./format.js";
 
+const DROPPED = {
+  budget_summary_merged: "summaries merged",
+  budget_evidence: "evidence packages",
+  budget_summary: "summaries",
+  budget_health: "health reports",
+  budget_alarm: "alarms",
+  corrupt: "corrupt",
+  oversized: "too large",
+};
+
 /** How many records a gateway gave up, over all reasons. */
 export const droppedCount = (gateway) => Object.values(gateway.dropped ?? {}).reduce((total, count) => total + count, 0);
 
@@ -15,7 +25,7 @@ export const droppedWords = (gateway) =>
   droppedCount(gateway)
     ? Object.entries(gateway.dropped)
         .filter(([, count]) => count)
-        .map(([reason, count]) => `${number(count)} ${sentenceCase(reason).toLowerCase()}`)
+        .map(([reason, count]) => `${number(count)} ${DROPPED[reason] ?? sentenceCase(reason).toLowerCase()}`)
         .join(", ")
     : "none";
 

@@ -55,14 +55,17 @@ export function live(refresh, concerns = () => true) {
       sign();
     };
     source.onerror = () => {
+      // A lost stream mostly means a lost cloud; one fetch tells, and puts the line on the page if so.
+      if (connected !== false) plan(COALESCE_MS);
       connected = false;
       sign();
       // The browser retries a lost connection by itself, but not one that was refused with an error answer.
       if (source.readyState === EventSource.CLOSED) setTimeout(connect, RETRY_MS);
     };
-    for (const kind of ["machine", "alarm", "gateway"]) {
+    for (const kind of ["machine", "alarm", "gateway", "everything"]) {
       source.addEventListener(kind, (event) => {
-        if (concerns(kind, idOf(event))) plan(COALESCE_MS);
+        // "everything" comes instead when this page was too slow to be told each change.
+        if (kind === "everything" || concerns(kind, idOf(event))) plan(COALESCE_MS);
       });
     }
   }
@@ -71,7 +74,8 @@ export function live(refresh, concerns = () => true) {
     const state = connected ? "live" : connected === null ? "waiting" : "reconnecting";
     const words = { live: "Live", waiting: "Connecting", reconnecting: "Reconnecting" }[state];
     byId("live").dataset.state = isFailing() && connected ? "reconnecting" : state;
-    const text = updated === null ? words : `${words} · updated ${duration(Date.now() - updated)} ago`;
+    const text = updated === null ? words : `${words} · ${duration(Date.now() - updated)} ago`;
+    byId("live").title = "Whether changes arrive by themselves, and when this page last fetched its data";
     if (byId("live-words").textContent !== text) byId("live-words").textContent = text;
   }
 

@@ -48,7 +48,7 @@ function readAddress() {
   const query = new URLSearchParams(location.search);
   const list = (name) => (query.has(name) ? query.get(name).split(",").filter(Boolean) : null);
   const instant = (name) => (query.has(name) ? ms(query.get(name)) : null);
-  return { range: query.get("range") in RANGES ? query.get("range") : "24h", from: instant("from"), to: instant("to"), features: list("features"), channels: list("channels"), at: query.get("at") };
+  return { range: query.get("range") in RANGES ? query.get("range") : null, from: instant("from"), to: instant("to"), features: list("features"), channels: list("channels"), at: query.get("at") };
 }
 
 /** Change what is shown and keep it in the address; a zoom can be undone with the browser's Back. */
@@ -59,7 +59,7 @@ function go(change, isStep) {
     query.set("from", new Date(view.from).toISOString());
     query.set("to", new Date(view.to).toISOString());
   }
-  if (view.range !== "24h") query.set("range", view.range);
+  if (view.range) query.set("range", view.range);
   for (const name of ["features", "channels"]) if (view[name]) query.set(name, view[name].join(","));
   if (view.at) query.set("at", view.at);
   history[isStep ? "pushState" : "replaceState"](null, "", query.size ? `?${query}` : location.pathname);
@@ -76,7 +76,7 @@ function follow(change) {
 
 addEventListener("popstate", () => {
   Object.assign(view, readAddress());
-  showChoices();
+  if (machine) showChoices();
   follow({});
   showMoment().catch(() => {});
 });
@@ -142,6 +142,12 @@ const channelNames = () => [...new Set((machine.features ?? []).map((feature) =>
 const shownQuantities = () => quantities().filter((name) => (view.features ?? FIRST).includes(name));
 const shownChannels = () => channelNames().filter((name) => !view.channels || view.channels.includes(name));
 
+/** The range asked for; a day by default, or everything of a machine that is younger than a day. */
+function rangeName() {
+  const first = machine?.health_trend?.t_ms?.[0];
+  return view.range ?? (first === undefined || Date.now() - first < 24 * HOUR ? "all" : "24h");
+}
+
 function showChoices() {
   const box = (host, names, words, chosen, key) => {
     const wanted = names.join("\n");
@@ -153,7 +159,7 @@ function showChoices() {
   };
   box(byId("choose-features"), quantities(), featureWords, shownQuantities(), "features");
   box(byId("choose-channels"), channelNames(), String, shownChannels(), "channels");
-  for (const button of byId("ranges").children) button.setAttribute("aria-pressed", String(!view.from && button.value === view.range));
+  for (const button of byId("ranges").children) button.setAttribute("aria-pressed", String(!view.from && button.value === rangeName()));
 }
 
 const choose = (host, key) => go({ [key]: [...host.querySelectorAll("input:checked")].map((input) => input.value) }, false);
@@ -162,10 +168,24 @@ function showRanges() {
   put(byId("ranges"), Object.entries(RANGES).map(([name, [words]]) => element("button", { type: "button", value: name, onclick: () => go({ range: name, from: null, to: null }, true) }, words)));
 }
 
+const firstOf = (answer) => Math.min(...answer.series.map((series) => series.t_ms[0] ?? Infinity));
+
+/** Fetch trends; `from` null is "since the first data", which is found by looking closer once it is roughly known. */
+async function fetchTrends(feature, from, to) {
+  const ask = (start) => get(`${api}/trends`, { feature, from: start ? new Date(start).toISOString() : ALL_FROM, to: new Date(to).toISOString(), points: POINTS });
+  let answer = await ask(from);
+  for (let look = 0; from === null && look < 2; look++) {
+    const first = firstOf(answer);
+    if (!Number.isFinite(first) || 1000 * answer.bucket_s <= (2 * (to - first)) / POINTS) break;
+    answer = await ask(first);
+  }
+  return answer;
+}
+
 async function showTrends() {
   if (!machine) return;
   showChoices();
-  const span = RANGES[view.range][1];
+  const span = RANGES[rangeName()][1];
   const now = Date.now();
   const [from, to] = view.from && view.to ? [view.from, view.to] : [span ? now - span : null, now];
   const wanted = new Set(shownQuantities());
@@ -173,10 +193,9 @@ async function showTrends() {
     const parts = split(name);
     return wanted.has(parts.quantity) && (parts.channel === null || shownChannels().includes(parts.channel));
   });
-  if (feature.length) trends = await get(`${api}/trends`, { feature, from: from ? new Date(from).toISOString() : ALL_FROM, to: new Date(to).toISOString(), points: POINTS });
+  if (feature.length) trends = await fetchTrends(feature, from, to);
   if (!trends) return;
-  const first = Math.min(...trends.series.map((series) => series.t_ms[0] ?? Infinity));
-  const range = [from ?? (Number.isFinite(first) ? first : to - 24 * HOUR), to];
+  const range = [from ?? Math.min(firstOf(trends), to - SHORTEST_ZOOM_MS), to];
   const channels = { all: channelNames(), shown: shownChannels() };
   put(byId("legend"), trendLegend(channels, palette(), trends.series.some((series) => series.late?.some(Boolean))));
   put(byId("trends-span"), `${time(range[0])} to ${time(range[1])}, one point for ${duration(1000 * trends.bucket_s)}. Drag to zoom, double-click to go back.`);

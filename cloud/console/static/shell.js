@@ -24,7 +24,9 @@ function announce(fresh) {
   const worst = fresh.sort((a, b) => PRIORITIES.indexOf(a.priority) - PRIORITIES.indexOf(b.priority))[0];
   const more = fresh.length > 1 ? ` (and ${fresh.length - 1} more)` : "";
   byId("announcement").hidden = false;
-  byId("announcement-words").textContent = `New ${worst.priority} alarm, ${worst.machine_name}: ${worst.sentence}${more}`;
+  const words = `New ${worst.priority} alarm, ${worst.machine_name}: ${worst.sentence}${more}`;
+  byId("announcement-words").textContent = words;
+  byId("spoken").textContent = words;
   byId("announcement-link").href = pageOf("alarms", worst.id);
 }
 

@@ -4,11 +4,12 @@
 import { CONFIG, axis, csv, layout, palette, plain, plotly, redrawOn, tableBehind } from "./charts.js";
 import { numberCell } from "./cells.js";
 import { element, put, save } from "./dom.js";
-import { NONE, number, unitWords } from "./format.js";
+import { NONE, fixed, number, unitWords } from "./format.js";
 import { SLIP_SHARE, findPeaks, lineNear, slipOf } from "./lines.js";
 
 const MARGIN = { l: 58, r: 12, t: 10, b: 40 };
 const HARMONICS = 10;
+const LABEL_SHARE = 0.022; // of the axis: the width of a name set upright
 const PEAKS = 10;
 const SHAFT_HARMONICS = 5;
 const FREQUENCY = { hz: "Hz", orders: "orders", cpm: "CPM" };
@@ -19,6 +20,8 @@ function factorOf(unit, speedRpm) {
   if (unit === "cpm") return 60;
   return speedRpm ? 60 / speedRpm : null;
 }
+
+const percent = (share) => `${fixed(100 * share, 1)} %`;
 
 const choice = (label, name, options, changed) =>
   element("label", {}, `${label} `, element("select", { name, onchange: changed }, options.map(([value, words]) => element("option", { value }, words))));
@@ -105,32 +108,36 @@ export function spectrumView(host) {
 
   const fileName = () => `${current().name}-${picture.end}`.replaceAll(/[^\w.-]+/g, "_");
 
-  function markers(kind, colours, top) {
+  function markers(kind, colours) {
     const by = factor();
     const limit = current()[kind].step_hz * (current()[kind].values.length - 1);
     const shapes = [];
     const annotations = [];
+    const named = [];
     const line = (hz, look, words, colour) => {
       if (hz <= 0 || hz > limit) return;
       shapes.push({ type: "line", xref: "x", yref: "paper", x0: hz * by, x1: hz * by, y0: 0, y1: 1, line: look, layer: "below" });
-      if (words) annotations.push({ xref: "x", yref: "paper", x: hz * by, y: 1, yanchor: "top", xanchor: "right", textangle: -90, text: plain(words), showarrow: false, font: { size: 9, color: colour } });
+      // Two names on top of each other say nothing; the cursor and what matched come first, the rest stands in the table.
+      if (!words || named.some((at) => Math.abs(at - hz) < LABEL_SHARE * limit)) return;
+      named.push(hz);
+      annotations.push({ xref: "x", yref: "paper", x: hz * by, y: 1, yanchor: "top", xanchor: "right", textangle: -90, text: plain(words), showarrow: false, font: { size: 9, color: colour } });
     };
+    if (cursorHz) {
+      for (const [hz, words] of cursorLines()) line(hz, { color: colours.ink, width: 1, dash: "dash" }, words, colours.ink);
+    }
     if (kind === "spectrum" && picture.speed_rpm) {
       // In the plain spectrum the shaft's own harmonics are what a reader looks for; bearing lines belong to the envelope.
       for (let order = 1; order <= SHAFT_HARMONICS; order++) line((order * picture.speed_rpm) / 60, { color: colours.quiet, width: 1, dash: "dot" }, null, colours.quiet);
     }
     if (kind === "envelope") {
-      for (const one of picture.fault_lines) {
+      for (const one of [...picture.fault_lines].sort((a, b) => Number(b.matched) - Number(a.matched))) {
         const slip = slipOf(one.line);
         if (one.expected_hz <= limit)
           shapes.push({ type: "rect", xref: "x", yref: "paper", x0: one.expected_hz * (1 - slip) * by, x1: one.expected_hz * (1 + slip) * by, y0: 0, y1: 1, fillcolor: one.matched ? colours.accent : colours.quiet, opacity: one.matched ? 0.22 : 0.12, line: { width: 0 }, layer: "below" });
         line(one.matched ? (one.found_hz ?? one.expected_hz) : one.expected_hz, { color: one.matched ? colours.accent : colours.quiet, width: one.matched ? 1.5 : 1, dash: one.matched ? "solid" : "dot" }, one.matched ? `${one.line} found` : one.line, one.matched ? colours.accent : colours.quiet);
       }
     }
-    if (cursorHz) {
-      for (const [hz, words] of cursorLines()) line(hz, { color: colours.ink, width: 1, dash: "dash" }, words, colours.ink);
-    }
-    return { shapes, annotations, top };
+    return { shapes, annotations };
   }
 
   function cursorLines() {
@@ -203,7 +210,7 @@ export function spectrumView(host) {
     if (!picture.speed_rpm && settings.unit === "orders") settings.unit = unit.lastElementChild.value = "hz";
     cursorUnit.textContent = FREQUENCY[settings.unit];
     cursorAt.value = cursorHz ? Number((cursorHz * factor()).toPrecision(5)) : "";
-    put(facts, [picture.speed_rpm ? `Speed ${number(picture.speed_rpm, 4)} rpm (${number(picture.speed_rpm / 60)} Hz).` : "The speed is not known, so orders are not offered.", " Shaded: slip band of ", `± ${number(100 * SLIP_SHARE.outer)} to ${number(100 * SLIP_SHARE.other)} %`, " around each fault line. Click into a chart to set the cursor, drag to zoom, double-click for all."].join(""));
+    put(facts, [picture.speed_rpm ? `Speed ${number(picture.speed_rpm, 4)} rpm (${number(picture.speed_rpm / 60)} Hz).` : "The speed is not known, so orders are not offered.", ` Shaded: slip band of each fault line (outer race ± ${percent(SLIP_SHARE.outer)}, inner race ± ${percent(SLIP_SHARE.inner)}, others ± ${percent(SLIP_SHARE.other)}). Click into a chart to set the cursor, drag to zoom, double-click for all.`].join(""));
     charts.envelope.figure.querySelector(".hint").textContent = picture.fault_lines.length ? "squared envelope; solid lines were found, dotted ones were not" : "squared envelope; no bearing is configured, so no fault lines";
     charts.spectrum.figure.querySelector(".hint").textContent = picture.speed_rpm ? "dotted: harmonics of the shaft" : "";
     for (const one of Object.values(charts)) await drawOne(one, Plotly, colours);

@@ -24,7 +24,7 @@
       // not remembered then
     }
     const button = document.getElementById("theme");
-    if (button) button.textContent = "Theme: " + theme;
+    if (button) button.lastElementChild.textContent = "Theme: " + theme;
     window.dispatchEvent(new Event("themechange"));
   }
 

@@ -7,11 +7,12 @@ import { drawn, element, put } from "./dom.js";
 import { featureWords, fromLocalTime, localTime, ms, number, offset, stateWords, time, unitWords } from "./format.js";
 import { sign, signWord } from "./signs.js";
 
-const DASHES = ["solid", "dash", "dot", "dashdot", "longdash", "longdashdot"];
-const MARGIN = { l: 54, r: 10, t: 8, b: 34 };
+const MARGIN = { l: 54, r: 52, t: 8, b: 34 }; // the style sheet places the common cursor by the same numbers
+const HEIGHT = 170;
 const STRIP = [0.01, 0.1]; // of the panel's height, below the axis
 const PLOT = 0.13;
 const SYMBOLS = { urgent: "square", high: "triangle-up", medium: "diamond", low: "circle" };
+const LABEL_PIXELS = 11;
 const GAP_BUCKETS = 2.5; // more than this many buckets without data is a gap in the line
 
 /** Split "DE.H/velocity_rms" into its channel and quantity; score and health have no channel. */
@@ -20,8 +21,14 @@ export function split(feature) {
   return at < 0 ? { channel: null, quantity: feature } : { channel: feature.slice(0, at), quantity: feature.slice(at + 1) };
 }
 
+/** The usual distance of points: a slow source gives fewer points than the buckets would allow. */
+function usualStep(times) {
+  const steps = times.slice(1).map((t, at) => t - times[at]).sort((a, b) => a - b);
+  return steps[Math.floor(steps.length / 2)] ?? 0;
+}
+
 /** Times, means and the band of one series, with nulls where there is a gap. */
-function withGaps(series, bucketMs) {
+function withGaps(series, stepMs) {
   const line = { x: [], y: [], custom: [] };
   const band = { x: [], y: [] };
   let piece = [];
@@ -33,7 +40,7 @@ function withGaps(series, bucketMs) {
     piece = [];
   };
   series.t_ms.forEach((t, at) => {
-    const isGap = at > 0 && t - series.t_ms[at - 1] > GAP_BUCKETS * bucketMs;
+    const isGap = at > 0 && t - series.t_ms[at - 1] > GAP_BUCKETS * stepMs;
     if (isGap || series.mean[at] === null) {
       closePiece();
       line.x.push(localTime(t));
@@ -51,7 +58,7 @@ function withGaps(series, bucketMs) {
 }
 
 function traces(series, place, colours, bucketMs) {
-  const { line, band } = withGaps(series, bucketMs);
+  const { line, band } = withGaps(series, Math.max(bucketMs, usualStep(series.t_ms)));
   const { channel, quantity } = split(series.feature);
   const colour = channel === null ? colours.ink : colours.series[place % colours.series.length];
   const late = series.t_ms.map((t, at) => [t, at]).filter(([, at]) => series.late?.[at] && series.mean[at] !== null);
@@ -65,7 +72,7 @@ function traces(series, place, colours, bucketMs) {
       name: plain(channel ?? featureWords(quantity)),
       mode: "lines",
       connectgaps: false,
-      line: { color: colour, width: 1.5, dash: DASHES[place % DASHES.length] },
+      line: { color: colour, width: 1.5 },
       hovertemplate: `${plain(channel ?? featureWords(quantity))} %{customdata[0]}${unit ? ` ${plain(unit)}` : ""} (%{customdata[1]} … %{customdata[2]})%{customdata[3]}<extra></extra>`,
       type: "scatter",
     },
@@ -81,6 +88,7 @@ function alarmTrace(alarms, colours, [from, to]) {
     x: inside.map((alarm) => localTime(ms(alarm.since))),
     y: inside.map(() => 0.95),
     yaxis: "y2",
+    cliponaxis: false,
     mode: "markers",
     marker: { symbol: inside.map((alarm) => SYMBOLS[alarm.priority]), color: inside.map((alarm) => colours[alarm.priority]), size: 10, line: { width: 1, color: colours.ink } },
     customdata: inside.map((alarm) => [plain(signWord(alarm.priority)), plain(alarm.sentence)]),
@@ -88,6 +96,24 @@ function alarmTrace(alarms, colours, [from, to]) {
     type: "scatter",
   };
 }
+
+/** Names of the channels at the right end of their lines, moved apart where lines end close together. */
+function endLabels(list, channels, colours, yRange, top) {
+  const [low, high] = yRange ?? [0, top || 1];
+  const perPixel = (high - low) / (HEIGHT * (1 - PLOT) - MARGIN.t - MARGIN.b);
+  const ends = list
+    .map((series) => ({ channel: split(series.feature).channel, value: series.mean.findLast((value) => value !== null) }))
+    .filter(({ channel, value }) => channel !== null && value !== undefined)
+    .sort((a, b) => a.value - b.value);
+  let before = -Infinity;
+  return ends.map(({ channel, value }) => {
+    before = Math.max(value, before + LABEL_PIXELS * perPixel);
+    return { xref: "paper", x: 1, xanchor: "left", xshift: 3, yref: "y", y: before, yanchor: "middle", text: plain(channel), showarrow: false, font: { size: 10, color: colours.series[channels.indexOf(channel) % colours.series.length] } };
+  });
+}
+
+/** The zone of the time axis, in the margin right of its dates. */
+const zoneLabel = (at, colours) => ({ xref: "paper", x: 1, xanchor: "left", xshift: 2, yref: "paper", y: 0, yanchor: "top", yshift: -17, text: `UTC${offset(at)}`, showarrow: false, font: { size: 9, color: colours.quiet } });
 
 const kindOf = (state) => (state === "off" ? "off" : state?.startsWith("steady") ? "steady" : "moving");
 
@@ -99,6 +125,7 @@ function strip(states, colours, [from, to]) {
     const end = Math.min(states.t_ms[at + 1] ?? to, to);
     if (end <= start) return;
     const state = states.value[at];
+    if (state === null) return; // nothing was heard
     shapes.push({ type: "rect", xref: "x", yref: "paper", x0: localTime(start), x1: localTime(end), y0: STRIP[0], y1: STRIP[1], fillcolor: colours[kindOf(state)], line: { width: kindOf(state) === "steady" ? 0 : 1, color: colours.quiet } });
     if (end - start > 0.12 * (to - from))
       annotations.push({ xref: "x", yref: "paper", x: localTime((start + end) / 2), y: (STRIP[0] + STRIP[1]) / 2, yanchor: "middle", text: plain(stateWords(state)), showarrow: false, font: { size: 9, color: colours.ink } });
@@ -109,7 +136,7 @@ function strip(states, colours, [from, to]) {
 function zoneShapes(limits, colours, top) {
   const edges = [...limits, Infinity];
   return ["B", "C", "D"].flatMap((zone, at) =>
-    edges[at] >= top ? [] : [{ type: "rect", xref: "paper", x0: 0, x1: 1, yref: "y", y0: edges[at], y1: Math.min(edges[at + 1], top), fillcolor: colours.zones[zone], line: { width: 0 }, layer: "below", label: { text: `Zone ${zone}`, textposition: "top right", font: { size: 9, color: colours.quiet } } }],
+    edges[at] >= top ? [] : [{ type: "rect", xref: "paper", x0: 0, x1: 1, yref: "y", y0: edges[at], y1: Math.min(edges[at + 1], top), fillcolor: colours.zones[zone], line: { width: 0 }, layer: "below", label: { text: `Zone ${zone}`, textposition: "top left", font: { size: 9, color: colours.quiet } } }],
   );
 }
 
@@ -164,7 +191,8 @@ export function trendPanels(host, options) {
 
   function captionOf(quantity, list) {
     const latest = list.map((series) => ({ channel: split(series.feature).channel, at: series.mean.findLastIndex((value) => value !== null), series })).filter(({ at }) => at >= 0);
-    const newest = Math.max(...latest.map(({ series, at }) => series.t_ms[at]));
+    // A bucket is named by its start; what it says is as old as its end.
+    const newest = Math.min(Math.max(...latest.map(({ series, at }) => series.t_ms[at])) + 1000 * shown.trends.bucket_s, Date.now());
     return [
       element("strong", {}, featureWords(quantity)),
       latest.map(({ channel, series, at }) => element("span", { class: "latest" }, channel ? element("span", { class: "unit" }, `${channel} `) : null, number(series.mean[at]), element("span", { class: "unit" }, ` ${unitWords(series.unit)}`))),
@@ -199,12 +227,12 @@ export function trendPanels(host, options) {
       [...list.flatMap((series) => traces(series, Math.max(channels.all.indexOf(split(series.feature).channel), 0), colours, 1000 * trends.bucket_s)), alarmTrace(alarms, colours, range)],
       layout(colours, {
         margin: MARGIN,
-        height: 170,
+        height: HEIGHT,
         hovermode: "x unified",
         dragmode: "zoom",
         shapes,
-        annotations: below.annotations,
-        xaxis: axis(colours, `Time, UTC${offset(range[1])}`, { type: "date", range: range.map(localTime), anchor: "free", position: 0, showline: false, nticks: 7, title: { text: `Time, UTC${offset(range[1])}`, font: { size: 10, color: colours.quiet }, standoff: 0 }, hoverformat: "%Y-%m-%d %H:%M" }),
+        annotations: [...below.annotations, ...endLabels(list, channels.all, colours, yRange, top), zoneLabel(range[1], colours)],
+        xaxis: axis(colours, "", { type: "date", range: range.map(localTime), anchor: "free", position: 0, showline: false, nticks: 7, title: undefined, hoverformat: "%Y-%m-%d %H:%M" }),
         yaxis: axis(colours, axisTitle(quantity, unit), { domain: [PLOT, 1], fixedrange: true, nticks: 5, range: yRange ?? undefined, rangemode: "tozero" }),
         yaxis2: { domain: [PLOT, 1], overlaying: "y", range: [0, 1], visible: false, fixedrange: true },
       }),
@@ -271,9 +299,8 @@ function axisTitle(quantity, unit) {
 
 /** What the lines, marks and the strip mean. */
 export function trendLegend(channels, colours, hasLate) {
-  const line = (colour, dash) => `stroke:${colour};stroke-dasharray:${{ solid: "none", dash: "6 3", dot: "2 2", dashdot: "6 2 2 2" }[dash] ?? "8 3"}`;
   return [
-    channels.all.map((channel, at) => (channels.shown.includes(channel) ? element("li", {}, swatch(line(colours.series[at % colours.series.length], DASHES[at % DASHES.length])), channel) : null)),
+    channels.all.map((channel, at) => (channels.shown.includes(channel) ? element("li", {}, swatch(`stroke:${colours.series[at % colours.series.length]}`), channel) : null)),
     element("li", {}, element("span", { class: "swatch band" }), "lowest to highest"),
     hasLate ? element("li", {}, element("span", { class: "swatch late" }), "arrived late") : null,
     ["steady", "moving", "off"].map((kind) => element("li", {}, element("span", { class: `swatch state-${kind}` }), { steady: "running steadily", moving: "starting, changing or unknown", off: "off" }[kind])),
