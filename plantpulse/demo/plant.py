@@ -47,7 +47,7 @@ class _Kind:
 
 _KINDS: Final = (
     _Kind("pump-1", "pump", 1480.0, "SKF 6205", (6.0,)),
-    _Kind("fan-1", "fan", 1180.0, "SKF 6203", (9.0,)),
+    _Kind("fan-1", "fan", 1180.0, "SKF 6205", (9.0,)),
     _Kind("motor-1", "motor", 1780.0, "ER-16K", ()),
 )
 
