@@ -88,7 +88,7 @@ class Part(StrEnum):
     @property
     def line(self) -> str:
         """Return the short name of its line; a ball hits both races, so it shows at twice its spin."""
-        return {"outer_race": "BPFO", "inner_race": "BPFI", "ball": "2xBSF", "cage": "FTF"}[self.value]
+        return {"outer_race": "BPFO", "inner_race": "BPFI", "ball": "2BSF", "cage": "FTF"}[self.value]
 
     def order(self, bearing: Bearing) -> float:
         """Return its order per shaft turn."""
@@ -133,12 +133,12 @@ class Candidate:
     ratio_db: FloatArray
     at_edge: bool
 
-    @property
-    def lines(self) -> tuple[EvidenceLine, ...]:
-        """Return one line of evidence per harmonic, matched or not."""
+    def lines(self, place: str | None = None) -> tuple[EvidenceLine, ...]:
+        """Return one line of evidence per harmonic, matched or not; with a place `BPFO@DE`, to tell bearings apart."""
+        name = self.part.line if place is None else f"{self.part.line}@{place}"
         return tuple(
             EvidenceLine(
-                line=self.part.line if k == 1 else f"{k}x{self.part.line}",
+                line=name if k == 1 else f"{k}x {name}",
                 order=k * self.order,
                 expected_hz=k * self.expected_hz,
                 found_hz=k * self.found_hz if surprise > MATCHED_SURPRISE else None,

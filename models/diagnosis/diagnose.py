@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from models.diagnosis.fingerprint import Fingerprint, FingerprintError, combine, fingerprint
-from models.diagnosis.judgement import Circumstances, fundamentals, is_fault, is_off, judge_channel
+from models.diagnosis.judgement import Circumstances, is_fault, is_off, judge_channel
 from models.diagnosis.report import BearingAt, ChannelReport, Report
 from models.diagnosis.sensor import check_sensor
 from models.diagnosis.shaft_speed import SpeedEstimate, estimate_speed
@@ -45,6 +45,7 @@ def diagnose(
     baseline: Fingerprint | None = None,
     machine_group: int | None = None,
     support: str | None = None,
+    levels_known: bool = True,
 ) -> Report:
     """Return what is wrong with a machine, from one stretch of simultaneous channels.
 
@@ -57,6 +58,7 @@ def diagnose(
         baseline: fingerprint of the same channels when healthy.
         machine_group: 1 or 2 of ISO 20816-3; with `support` it gives a zone.
         support: `rigid` or `flexible`.
+        levels_known: False for samples of an unknown unit: no level is then compared with an absolute limit.
 
     Raises:
         FingerprintError: the baseline has another number of channels.
@@ -79,8 +81,9 @@ def diagnose(
         now=fingerprint(clean, sample_rate_hz, speed.used, refine_speed=False),
         machine_group=machine_group,
         support=support,
+        levels_known=levels_known,
         running=tuple(
-            usable and not is_off(check.rms, row, baseline, speed)
+            usable and not is_off(check.rms, row, baseline, speed, levels_known=levels_known)
             for row, (check, usable) in enumerate(zip(checks, good, strict=True))
         ),
     )
@@ -89,5 +92,4 @@ def diagnose(
         for row, (name, check) in enumerate(zip(channel_names, checks, strict=True))
     )
     speaker = machine_verdict(reports)
-    lines = speaker.diagnosis.evidence or fundamentals(speaker.bearings)
-    return Report(reports, speaker.diagnosis, speaker.component, speed, lines)
+    return Report(reports, speaker.diagnosis, speaker.component, speed, speaker.diagnosis.evidence)

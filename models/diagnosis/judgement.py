@@ -28,7 +28,7 @@ from models.diagnosis.rotor_faults import BAD_MM_S, judge_rotor
 from models.diagnosis.sensor import OFF_RATIO, OFF_RMS_M_S2, SensorCause, SensorCheck
 
 if TYPE_CHECKING:
-    from models.diagnosis.bearing_faults import BearingFinding
+    from models.diagnosis.bearing_faults import BearingFinding, Candidate
     from models.diagnosis.envelope_lines import FloatArray
     from models.diagnosis.fingerprint import Fingerprint
     from models.diagnosis.iso20816 import Zone
@@ -51,6 +51,7 @@ class Circumstances:
         machine_group: of ISO 20816-3, or None.
         support: of ISO 20816-3, or None.
         running: per channel, whether its level is that of a running machine.
+        levels_known: samples are in m/s², so levels can be compared with absolute limits.
     """
 
     sample_rate_hz: float
@@ -61,6 +62,7 @@ class Circumstances:
     machine_group: int | None
     support: str | None
     running: tuple[bool, ...]
+    levels_known: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,19 @@ class _Running:
     @property
     def is_bad(self) -> bool:
         """Return whether the velocity is bad by ISO 20816-3, in every table of it when the machine is unknown."""
-        return self.zone.letter in "CD" if self.zone is not None else self.velocity_mm_s >= BAD_MM_S
+        if self.zone is not None:
+            return self.zone.letter in "CD"
+        return self.about.levels_known and self.velocity_mm_s >= BAD_MM_S
+
+    def lines(self, candidate: Candidate) -> tuple[EvidenceLine, ...]:
+        """Return a candidate's lines, with its place where several bearings must be told apart."""
+        at = self.own_first[candidate.bearing_index]
+        return candidate.lines((at.point or at.bearing.name) if len(self.own_first) > 1 else None)
+
+    @property
+    def fundamentals(self) -> tuple[EvidenceLine, ...]:
+        """Return the first line of every part that was looked for."""
+        return () if self.bearings is None else tuple(self.lines(one)[0] for one in self.bearings.candidates)
 
 
 def judge_channel(row: int, name: str, samples: FloatArray, check: SensorCheck, about: Circumstances) -> ChannelReport:
@@ -97,7 +111,7 @@ def judge_channel(row: int, name: str, samples: FloatArray, check: SensorCheck, 
     """
     velocity = float(about.now.velocity_mm_s[row])
     judged_zone = None
-    if about.machine_group is not None and about.support is not None and not is_fault(check):
+    if about.machine_group is not None and about.support is not None and about.levels_known and not is_fault(check):
         judged_zone = zone(velocity, about.machine_group, about.support)
     bearings = None
     component = point_of(name)
@@ -124,23 +138,20 @@ def judge_channel(row: int, name: str, samples: FloatArray, check: SensorCheck, 
     return ChannelReport(name, check.causes, diagnosis, component, bearings, velocity, judged_zone)
 
 
-def fundamentals(bearings: BearingFinding | None) -> tuple[EvidenceLine, ...]:
-    """Return the first line of every part that was looked for."""
-    return () if bearings is None else tuple(candidate.lines[0] for candidate in bearings.candidates)
-
-
 def is_fault(check: SensorCheck) -> bool:
     """Return whether a sensor is too bad to judge anything by it."""
     return any(cause is not SensorCause.CLIPPED for cause in check.causes) or check.clipped_heavily
 
 
-def is_off(rms_m_s2: float, row: int, baseline: Fingerprint | None, speed: SpeedEstimate) -> bool:
+def is_off(
+    rms_m_s2: float, row: int, baseline: Fingerprint | None, speed: SpeedEstimate, *, levels_known: bool
+) -> bool:
     """Return whether nothing turns: far below the healthy level, or at the level of a sensor's own noise."""
     if speed.estimated is not None:
         return False
     if baseline is not None and not math.isnan(float(baseline.acceleration_m_s2[row])):
         return rms_m_s2 < OFF_RATIO * float(baseline.acceleration_m_s2[row])
-    return rms_m_s2 < OFF_RMS_M_S2
+    return levels_known and rms_m_s2 < OFF_RMS_M_S2
 
 
 def _silent(row: int, name: str, check: SensorCheck, about: Circumstances) -> Diagnosis:
@@ -167,9 +178,10 @@ def _named_bearing(channel: _Running) -> Diagnosis | None:
     by_evidence = min(1.0, (lead.evidence - NAME_EVIDENCE) / 10)
     by_depth = min(1.0, max(0.0, lead.depth / NAME_DEPTH - 1) / 2)
     confidence = min(0.98, 0.5 + 0.25 * by_evidence + 0.25 * by_depth)
-    others = tuple(line for line in fundamentals(bearings) if line.line != lead.part.line)
+    lines = channel.lines(lead)
+    others = tuple(line for line in channel.fundamentals if line.line != lines[0].line)
     words = wording.damage(lead, at.bearing.name, at.point or channel.name, channel.name if elsewhere else None)
-    return _say(lead.part.label, channel.name, confidence, words, lead.lines + others)
+    return _say(lead.part.label, channel.name, confidence, words, lines + others)
 
 
 def _process_changed(channel: _Running) -> Diagnosis | None:
@@ -178,7 +190,7 @@ def _process_changed(channel: _Running) -> Diagnosis | None:
     if not healthy or not used or abs(used / healthy - 1) <= PROCESS_SPEED_RATIO:
         return None
     words = wording.process_changed(channel.name, healthy, used)
-    return _say(DiagnosisLabel.PROCESS_CHANGED, channel.name, 0.9, words, fundamentals(channel.bearings))
+    return _say(DiagnosisLabel.PROCESS_CHANGED, channel.name, 0.9, words, channel.fundamentals)
 
 
 def _rotor(channel: _Running) -> Diagnosis | None:
@@ -203,7 +215,7 @@ def _doubtful_bearing(channel: _Running) -> Diagnosis | None:
     if faint and channel.baseline is not None:
         return None
     words = wording.doubtful(bearings, bearings.lead, channel.name, channel.about.speed)
-    return _say(DiagnosisLabel.UNCERTAIN, channel.name, 0.3, words, bearings.lead.lines)
+    return _say(DiagnosisLabel.UNCERTAIN, channel.name, 0.3, words, channel.lines(bearings.lead))
 
 
 def _changed(channel: _Running) -> Diagnosis | None:
@@ -211,15 +223,13 @@ def _changed(channel: _Running) -> Diagnosis | None:
         return None
     change = largest_change(channel.about.now, channel.baseline, channel.row)
     if change is None:
-        return _say(
-            DiagnosisLabel.HEALTHY, channel.name, 0.9, wording.unchanged(channel.name), fundamentals(channel.bearings)
-        )
+        return _say(DiagnosisLabel.HEALTHY, channel.name, 0.9, wording.unchanged(channel.name), channel.fundamentals)
     words = wording.changed(channel.name, change)
-    return _say(DiagnosisLabel.CHANGED, channel.name, 0.8, words, fundamentals(channel.bearings))
+    return _say(DiagnosisLabel.CHANGED, channel.name, 0.8, words, channel.fundamentals)
 
 
 def _nothing(channel: _Running) -> Diagnosis:
-    lines = fundamentals(channel.bearings)
+    lines = channel.fundamentals
     if channel.is_bad:
         zone_text = f"in zone {channel.zone.letter}" if channel.zone else f"above {BAD_MM_S:g} mm/s"
         words = wording.bad_level(channel.name, channel.velocity_mm_s, zone_text)

@@ -1,8 +1,9 @@
 """Whether a stretch of signal may be judged at all: a bad sensor must never look like a bad machine.
 
-Checked in this order: values that are no numbers, a signal that does not move, peaks cut off by the measuring range,
-a slope towards zero frequency that no machine makes (the "ski slope" of a shaken cable or an overloaded amplifier),
-and a level so low that the machine stands still or the sensor hangs free.
+Checked in this order: values that are no numbers, a signal that does not move, peaks cut off by the measuring range
+(these three by `models.signal.quality`, as everywhere), a slope towards zero frequency that no machine makes (the
+"ski slope" of a shaken cable or an overloaded amplifier), and a level so low that the machine stands still or the
+sensor hangs free.
 """
 
 from __future__ import annotations
@@ -15,24 +16,17 @@ import numpy as np
 
 from models.contract.vocabulary import QualityCause
 from models.signal.fourier import prev_fast_len, rfft
+from models.signal.quality import sample_quality
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from models.diagnosis.envelope_lines import FloatArray
 
-CONSTANT_SHARE: Final = 1e-9
-"""A spread below this share of the level is rounding, not vibration."""
 HELD_SHARE: Final = 0.25
 """One value held for a quarter of the record: a loose cable or a stuck converter."""
-CLIP_MIN_SAMPLES: Final = 20
-CLIP_SHARE: Final = 2e-4
-"""Peaks touch a range by chance; a clipped signal rests on it."""
 CLIP_HEAVY_SHARE: Final = 0.005
 """Impacts that touch the range now and then may still be judged; with more the waveform is not the machine's."""
-CLIP_PILE_UP: Final = 5.0
-"""How many more samples lie in the outermost 1/200 of the range than in the next: a sine has 2.4."""
-CLIP_BINS: Final = 200
 SKI_LOW_HZ: Final = (2.0, 6.0)
 SKI_HIGH_HZ: Final = (15.0, 60.0)
 SKI_SLOPE_DB: Final = 15.0
@@ -53,11 +47,6 @@ class SensorCause(StrEnum):
     CONSTANT = "constant"
     CLIPPED = "clipped"
     SKI_SLOPE = "ski_slope"
-
-    @property
-    def quality(self) -> QualityCause | None:
-        """Return the word of the contract, where it has one."""
-        return None if self is SensorCause.SKI_SLOPE else QualityCause(self.value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,51 +73,34 @@ def check_sensor(samples: NDArray[np.floating], sample_rate_hz: float) -> Sensor
         samples: one channel (samples,), any unit.
         sample_rate_hz: of the samples.
     """
-    finite = np.isfinite(samples)
-    if not finite.all():
-        bad = samples.size - int(finite.sum())
-        rest = samples[finite].astype(np.float64)
-        rms = float(rest.std()) if rest.size else 0.0
+    quality = sample_quality(samples[None, :])[0]
+    if QualityCause.NO_DATA in quality or QualityCause.NOT_FINITE in quality:
+        finite = np.isfinite(samples)
+        rms = float(samples[finite].std(dtype=np.float64)) if finite.any() else 0.0
+        bad = samples.size - int(np.count_nonzero(finite))
         return SensorCheck((SensorCause.NOT_FINITE,), f"{bad} of {samples.size} samples are no numbers", rms)
     signal = samples.astype(np.float64)
     level = signal - signal.mean()
-    rms = float(np.sqrt(np.mean(level**2))) if level.size else 0.0
-    if rms <= CONSTANT_SHARE * max(float(np.abs(signal).max(initial=0.0)), np.finfo(float).tiny):
-        return SensorCheck(
-            (SensorCause.CONSTANT,), f"the signal stays at {float(signal[0]) if signal.size else 0:g}", rms
-        )
+    rms = float(np.sqrt(np.mean(level**2)))
+    if QualityCause.CONSTANT in quality:
+        return SensorCheck((SensorCause.CONSTANT,), f"the signal stays at {float(signal[0]):g}", 0.0)
     held = longest_hold(signal)
     if held > HELD_SHARE * signal.size:
         return SensorCheck((SensorCause.CONSTANT,), f"one value is held for {held / sample_rate_hz:.2g} s", rms)
     causes, details = [], []
-    clipped = clipped_samples(signal)
-    if clipped:
+    resting = resting_samples(signal) if QualityCause.CLIPPED in quality else 0
+    if resting:
         causes.append(SensorCause.CLIPPED)
-        details.append(f"{clipped} samples rest at the end of the measuring range")
+        details.append(f"{resting} samples rest at the end of the measuring range")
     if is_ski_slope(level, sample_rate_hz):
         causes.append(SensorCause.SKI_SLOPE)
         details.append(f"most of the signal lies below {SKI_LOW_HZ[1]:.0f} Hz and falls off steeply")
-    return SensorCheck(tuple(causes), "; ".join(details), rms, clipped > CLIP_HEAVY_SHARE * signal.size)
+    return SensorCheck(tuple(causes), "; ".join(details), rms, resting > CLIP_HEAVY_SHARE * signal.size)
 
 
-def clipped_samples(signal: FloatArray) -> int:
-    """Return how many samples rest at the ends of the range, 0 when the signal is not clipped.
-
-    A coarse converter also puts many samples on its outermost value; what tells clipping is that far fewer lie on
-    the values just inside.
-    """
-    low, high = float(signal.min()), float(signal.max())
-    resting = 0
-    for extreme, outwards in ((low, -1.0), (high, 1.0)):
-        exact = int(np.count_nonzero(np.abs(signal - extreme) <= 1e-6 * (high - low)))
-        if exact < max(CLIP_MIN_SAMPLES, CLIP_SHARE * signal.size):
-            continue
-        depth = outwards * (extreme - signal)
-        inside = depth[depth > 1e-6 * (high - low)]
-        width = max(1.5 * float(inside.min()), (high - low) / CLIP_BINS)
-        if exact >= CLIP_PILE_UP * max(int(np.count_nonzero(inside <= width)), 1):
-            resting += exact
-    return resting
+def resting_samples(signal: FloatArray) -> int:
+    """Return how many samples of a clipped signal rest at the ends of its range."""
+    return int(np.count_nonzero((signal == signal.max()) | (signal == signal.min())))
 
 
 def longest_hold(signal: FloatArray) -> int:

@@ -76,7 +76,7 @@ DOUBT_WORDS: Final = {
 
 def damage(lead: Candidate, bearing_name: str, place: str, heard_at: str | None) -> Words:
     """Return the words for a named bearing fault."""
-    standing = [ratio for line, ratio in zip(lead.lines, lead.ratio_db, strict=True) if line.matched]
+    standing = [ratio for line, ratio in zip(lead.lines(), lead.ratio_db, strict=True) if line.matched]
     low, high = round(min(standing, default=0)), round(max(standing, default=0))
     span = f"{low}–{high} dB" if low != high else f"{high} dB"
     heard = f", heard at {heard_at}," if heard_at else ""
@@ -102,7 +102,7 @@ def doubtful(finding: BearingFinding, lead: Candidate, place: str, speed: SpeedE
         reason = f"the stated {speed.stated:.0f} rpm does not fit the shaft's own lines"
     if doubt is Doubt.RIVAL and finding.rival is not None:
         reason = f"the {PART_WORDS[finding.rival.part]} ({finding.rival.found_hz:.1f} Hz) fits nearly as well"
-    matched = sum(line.matched for line in lead.lines)
+    matched = sum(line.matched for line in lead.lines())
     return Words(
         f"Uncertain at {place}: {matched} of {HARMONICS} harmonics of the {PART_WORDS[lead.part]} line "
         f"({lead.found_hz:.1f} Hz, {min(lead.depth, 1):.0%} modulation) stand out, but {reason}.",

@@ -1,0 +1,122 @@
+"""What a person reads at a terminal: the verdict first, then the channels, then the lines that speak for and against.
+
+Plain text when standard output is a file or a pipe, colours and boxes only on a terminal.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from models.contract.errors import InputError
+from models.contract.vocabulary import DiagnosisLabel
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+    from models.contract.records import EvidenceLine
+    from plantpulse.analyze import Analysis
+
+CALM: Final = frozenset({DiagnosisLabel.HEALTHY, DiagnosisLabel.NO_FAULT_FOUND, DiagnosisLabel.MACHINE_OFF})
+OPEN: Final = frozenset({DiagnosisLabel.UNCERTAIN, DiagnosisLabel.CHANGED, DiagnosisLabel.PROCESS_CHANGED})
+NARROWEST: Final = 100
+"""Columns that the table needs; a pipe has no width of its own."""
+
+
+def show(analysis: Analysis) -> None:
+    """Print an analysis.
+
+    Raises:
+        InputError: `rich` is not installed.
+    """
+    try:
+        from rich.console import Console
+        from rich.markup import escape
+        from rich.panel import Panel
+    except ImportError as error:
+        raise InputError("the view for people needs rich: pip install plantpulse[analysis], or use --json") from error
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, width=max(console.width, NARROWEST))
+    report, stretch = analysis.report, analysis.stretch
+    verdict = report.verdict
+    title = f"{_words(verdict.label)}, confidence {verdict.confidence:.0%}"
+    text = f"{escape(verdict.sentence)}\n[dim]Next:[/dim] {escape(verdict.next_step)}"
+    console.print(Panel(text, title=title, title_align="left", border_style=_colour(verdict.label), expand=False))
+    console.print(f"{escape(str(stretch.recording.path))}: {_circumstances(analysis)}")
+    for note in stretch.notes:
+        console.print(f"[dim]Note: {escape(note)}[/dim]")
+    console.print(_channels(analysis))
+    _print_evidence(console, verdict.channel, report.lines)
+
+
+def _circumstances(analysis: Analysis) -> str:
+    stretch, speed = analysis.stretch, analysis.report.speed
+    if speed.used is None:
+        turns = "speed unknown (--rpm)"
+    elif speed.estimated is None:
+        turns = f"{speed.used:.0f} rpm as stated"
+    else:
+        turns = f"{speed.used:.1f} rpm by its own lines (stated {speed.stated:.0f})"
+    return f"{stretch.duration_s:.3g} s at {stretch.sample_rate_hz:g} Hz, {turns}"
+
+
+def _channels(analysis: Analysis) -> Table:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(show_edge=False, pad_edge=False)
+    unit = "m/s²" if analysis.stretch.unit_known else "file's unit"
+    for heading, justify in (
+        ("channel", "left"),
+        ("finding", "left"),
+        (f"RMS {unit}", "right"),
+        (f"peak {unit}", "right"),
+        ("crest", "right"),
+        ("kurtosis", "right"),
+        ("velocity mm/s", "right"),
+        ("ISO 20816-3", "left"),
+        ("quality", "left"),
+    ):
+        table.add_column(heading, justify=justify)  # type: ignore[arg-type]  # rich types its literals narrower than str
+    for one, features in zip(analysis.report.channels, analysis.features, strict=True):
+        values = [features.get(name, (None, None))[0] for name in FEATURES_SHOWN]
+        table.add_row(
+            one.name,
+            Text(_words(one.diagnosis.label), style=_colour(one.diagnosis.label)),
+            *("–" if value is None else f"{value:.3g}" for value in values),
+            "–" if one.zone is None else f"zone {one.zone.letter}",
+            ", ".join(_plain(cause) for cause in one.causes) or "good",
+        )
+    return table
+
+
+FEATURES_SHOWN: Final = ("acceleration_rms", "acceleration_peak", "crest_factor", "kurtosis", "velocity_rms")
+
+
+def _print_evidence(console: Console, channel: str | None, lines: tuple[EvidenceLine, ...]) -> None:
+    from rich.markup import escape
+
+    if not lines:
+        return
+    console.print(f"\nLines looked for at {channel}:")
+    for line in lines:
+        where = f"{line.order:.3f} orders, expected at {line.expected_hz:.1f} Hz"
+        if line.matched:
+            found = f"found at {line.found_hz:.1f} Hz" if line.found_hz is not None else "found"
+            height = "" if line.snr_db is None else f", {line.snr_db:.0f} dB above its surroundings"
+            console.print(f"  [green]✓[/green] {escape(line.line):<12} {where}: {found}{height}")
+        else:
+            console.print(f"  [dim]✗ {escape(line.line):<12} {where}: not there[/dim]")
+
+
+def _words(label: DiagnosisLabel) -> str:
+    return _plain(label).capitalize()
+
+
+def _plain(text: str) -> str:
+    return str(text).replace("_", " ")
+
+
+def _colour(label: DiagnosisLabel) -> str:
+    return "green" if label in CALM else "yellow" if label in OPEN else "red"
