@@ -66,19 +66,19 @@ def _channels(analysis: Analysis) -> Table:
     from rich.text import Text
 
     table = Table(show_edge=False, pad_edge=False)
-    unit = "m/s²" if analysis.stretch.unit_known else "file's unit"
+    unit = "m/s²" if analysis.stretch.unit_known else "unit"
     for heading, justify in (
         ("channel", "left"),
         ("finding", "left"),
-        (f"RMS {unit}", "right"),
-        (f"peak {unit}", "right"),
+        (f"{unit} RMS", "right"),
+        ("peak", "right"),
         ("crest", "right"),
         ("kurtosis", "right"),
-        ("velocity mm/s", "right"),
-        ("ISO 20816-3", "left"),
+        ("mm/s RMS", "right"),
+        ("ISO", "left"),
         ("quality", "left"),
     ):
-        table.add_column(heading, justify=justify)  # type: ignore[arg-type]  # rich types its literals narrower than str
+        table.add_column(heading, justify=justify, no_wrap=True)  # type: ignore[arg-type]  # rich types its literals narrower than str
     for one, features in zip(analysis.report.channels, analysis.features, strict=True):
         values = [features.get(name, (None, None))[0] for name in FEATURES_SHOWN]
         table.add_row(
@@ -104,7 +104,7 @@ def _print_evidence(console: Console, channel: str | None, lines: tuple[Evidence
         where = f"{line.order:.3f} orders, expected at {line.expected_hz:.1f} Hz"
         if line.matched:
             found = f"found at {line.found_hz:.1f} Hz" if line.found_hz is not None else "found"
-            height = "" if line.snr_db is None else f", {line.snr_db:.0f} dB above its surroundings"
+            height = "" if line.snr_db is None else f", {line.snr_db:.0f} dB above noise"
             console.print(f"  [green]✓[/green] {escape(line.line):<12} {where}: {found}{height}")
         else:
             console.print(f"  [dim]✗ {escape(line.line):<12} {where}: not there[/dim]")

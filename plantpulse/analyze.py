@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from models.recordings.recording import Channel, Recording
 
 VIBRATION: Final = frozenset({"acceleration", "velocity"})
+SLOWEST_HZ: Final = 50.0
+"""Half of it must hold the slowest shafts of ISO 20816-3 with a few harmonics."""
 EXAMPLES: Final = """examples:
   plantpulse analyze pump.wav --unit g --rpm 1480 --bearing 6205
   plantpulse analyze 105.mat --rate 12000 --unit g --bearing 6205@DE 6203@FE --baseline 97.mat --baseline-rate 48000
@@ -176,6 +178,11 @@ def choose_stretch(recording: Recording) -> Stretch:
     rate = recording.sample_rate_hz
     if rate is None:
         raise AnalysisError(f"{recording.path}: the sampling rate is not stated: give it with --rate HZ")
+    if rate < SLOWEST_HZ:
+        raise AnalysisError(
+            f"{recording.path}: {rate:g} samples a second are too slow for vibration (at least {SLOWEST_HZ:g}): "
+            "slow process data belong to plantpulse models fit"
+        )
     units = [None if channel.unit is None else parse_unit(channel.unit) for channel in recording.channels]
     rows = [row for row, unit in enumerate(units) if unit is None or unit.quantity in VIBRATION]
     if not rows:

@@ -79,7 +79,9 @@ def _draw_channel(axes: Any, analysis: Analysis, row: int, report: ChannelReport
         at_hz = line.found_hz if line.found_hz is not None else line.expected_hz
         axis = spectrum if line.line.endswith("x") else envelope
         colour = MATCHED if line.matched else UNMATCHED
-        axis.axvline(at_hz, color=colour, linewidth=0.9, linestyle="-" if line.matched else ":")
+        axis.axvline(at_hz, color=colour, linewidth=1.4, linestyle="-" if line.matched else ":", zorder=0)
+        if not line.matched:
+            continue
         axis.annotate(
             line.line,
             (at_hz, 1.0),

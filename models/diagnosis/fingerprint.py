@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from models.contract.errors import InputError
+from models.diagnosis.envelope_lines import local_background
 from models.diagnosis.shaft_speed import estimate_speed
 from models.signal.fourier import prev_fast_len
-from models.signal.spectra import power_spectrum, velocity_rms, velocity_spectrum
+from models.signal.spectra import power_spectrum, velocity_rms
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,6 +32,8 @@ ORDERS: Final = (0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.
 """Orders of the shaft at which velocity is measured; halves belong to looseness."""
 LINE_BINS: Final = 2
 """A Hann line fills two bins to each side of its centre."""
+LINE_RATIO: Final = 12.0
+"""A bin this far above its background is a line: noise does it once in 160,000 bins."""
 ORDER_TOLERANCE: Final = 0.004
 """How far a line may lie from its order, on top of one bin: what the speed estimate leaves open."""
 MIN_BINS_PER_TURN: Final = 5.0
@@ -61,7 +64,7 @@ class Fingerprint:
     Attributes:
         sample_rate_hz: of what it was made from.
         speed_rpm: of the shaft, or None when unknown; then there are no orders.
-        order_mm_s: velocity RMS at each of `ORDERS`, NaN where not measurable, (channels, orders).
+        order_mm_s: velocity RMS of the line at each of `ORDERS`, NaN where not measurable, (channels, orders).
         velocity_mm_s: velocity RMS 10 to 1000 Hz, (channels,).
         acceleration_m_s2: acceleration RMS, (channels,).
         band_hz: centre of each third-octave band, (bands,).
@@ -178,11 +181,10 @@ def fingerprint(
     band_hz, band_db, bins_per_band = _third_octaves(power, step_hz)
     # The level of a band of noise scatters by 4.34 dB over the square root of its bins; Hann leaves 2 of 3 bins free.
     spread = np.broadcast_to(4.34 / np.sqrt(bins_per_band / 1.5), band_db.shape)
-    velocity = velocity_spectrum(spectrum).power / spectrum.noise_bandwidth_bins
     return Fingerprint(
         sample_rate_hz=sample_rate_hz,
         speed_rpm=speed_rpm,
-        order_mm_s=_order_velocity(velocity, step_hz, speed_rpm),
+        order_mm_s=_order_velocity(power, step_hz, speed_rpm),
         velocity_mm_s=velocity_rms(spectrum),
         acceleration_m_s2=np.sqrt(np.mean(signal**2, axis=1)),
         band_hz=band_hz,
@@ -239,20 +241,30 @@ def largest_change(now: Fingerprint, healthy: Fingerprint, channel: int) -> Band
     return BandChange(None, whole) if whole <= -BAND_CHANGED_DB else None
 
 
-def _order_velocity(velocity: FloatArray, step_hz: float, speed_rpm: float | None) -> FloatArray:
-    """Return velocity RMS in mm/s at each of `ORDERS`, (channels, orders)."""
-    result = np.full((velocity.shape[0], len(ORDERS)), np.nan)
+def _order_velocity(power: FloatArray, step_hz: float, speed_rpm: float | None) -> FloatArray:
+    """Return velocity RMS in mm/s of the line at each of `ORDERS`, (channels, orders); 0 where no line stands out.
+
+    What counts is the line alone, its background taken away: broadband noise has power at every order, but noise is
+    neither imbalance nor looseness.
+    """
+    result = np.full((power.shape[0], len(ORDERS)), np.nan)
     if speed_rpm is None or speed_rpm / 60.0 < MIN_BINS_PER_TURN * step_hz:
         return result
-    for column, order in enumerate(ORDERS):
-        centre = order * speed_rpm / 60.0 / step_hz
-        reach = 1.0 + ORDER_TOLERANCE * centre
-        first, last = max(1, round(centre - reach)), round(centre + reach)
-        if last + LINE_BINS + 1 > velocity.shape[1]:
-            break
-        peaks = first + np.argmax(velocity[:, first : last + 1], axis=1)
-        for row, peak in enumerate(peaks):
-            result[row, column] = math.sqrt(velocity[row, max(1, peak - LINE_BINS) : peak + LINE_BINS + 1].sum())
+    shaft_bins = speed_rpm / 60.0 / step_hz
+    measured = min(power.shape[1], int((ORDERS[-1] + 1) * shaft_bins * (1 + ORDER_TOLERANCE)) + LINE_BINS)
+    for row, channel in enumerate(power[:, :measured]):
+        background = local_background(channel, step_hz)
+        for column, order in enumerate(ORDERS):
+            centre = order * shaft_bins
+            reach = 1.0 + ORDER_TOLERANCE * centre
+            first, last = max(1, round(centre - reach)), round(centre + reach)
+            if last + LINE_BINS + 1 > measured:
+                break
+            peak = first + int(np.argmax(channel[first : last + 1]))
+            around = slice(max(1, peak - LINE_BINS), peak + LINE_BINS + 1)
+            stands_out = channel[peak] > LINE_RATIO * background[peak]
+            line = float((channel[around] - background[around]).sum()) if stands_out else 0.0
+            result[row, column] = 1000.0 * math.sqrt(max(line, 0.0)) / (2 * math.pi * peak * step_hz)
     return result
 
 

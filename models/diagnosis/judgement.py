@@ -215,7 +215,9 @@ def _doubtful_bearing(channel: _Running) -> Diagnosis | None:
     if faint and channel.baseline is not None:
         return None
     words = wording.doubtful(bearings, bearings.lead, channel.name, channel.about.speed)
-    return _say(DiagnosisLabel.UNCERTAIN, channel.name, 0.3, words, channel.lines(bearings.lead))
+    # A cage line alone is no reason to doubt a machine: healthy ones imitate it.
+    label = DiagnosisLabel.NO_FAULT_FOUND if Doubt.CAGE_ALONE in bearings.doubts else DiagnosisLabel.UNCERTAIN
+    return _say(label, channel.name, 0.3, words, channel.lines(bearings.lead))
 
 
 def _changed(channel: _Running) -> Diagnosis | None:

@@ -133,7 +133,7 @@ ROTOR_WORDS: Final = {
 def rotor(finding: RotorFinding, place: str, *, against_baseline: bool) -> Words:
     """Return the words for imbalance, misalignment, looseness, or a pattern between them."""
     opening, step = ROTOR_WORDS[finding.label]
-    how = "grew" if against_baseline else "are at a level that ISO 20816-3 calls bad"
+    how = "grew" if against_baseline else "is at a level that ISO 20816-3 calls bad"
     return Words(
         f"{opening.format(place=place)}: vibration velocity at the shaft's orders {how} ({finding.detail}).", step
     )
