@@ -14,7 +14,7 @@ import os
 import random
 import resource
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, replace
 from importlib import metadata
 from typing import TYPE_CHECKING, Final
@@ -43,7 +43,7 @@ from models.diagnosis.diagnose import BearingAt
 from models.pipeline import PipelineSettings
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Sequence
+    from collections.abc import AsyncIterator, Sequence
     from pathlib import Path
 
     from edge_agent.configuration import MachineTable, Settings
@@ -58,6 +58,10 @@ HEALTH_INTERVAL_S: Final = 60.0
 SOURCE_RETRY_S: Final = 30.0
 DISK_FULL_RETRY_S: Final = 5.0
 _NS: Final = 1_000_000_000
+
+
+Observer = Callable[[int, bool, float], None]
+"""Is told of each block: windows judged, whether records were committed, seconds from samples to disk."""
 
 
 @dataclass(slots=True)
@@ -84,6 +88,7 @@ async def run_agent(
     stop: asyncio.Event,
     tell: Callable[[str], None],
     exit_at_end: bool = False,
+    observe: Observer | None = None,
 ) -> None:
     """Run until `stop` is set, or with `exit_at_end` until all sources have ended and the outbox is empty.
 
@@ -92,6 +97,8 @@ async def run_agent(
         folder: of the configuration file; relative paths in it start there.
         stop: ends the agent cleanly.
         tell: is told, in one line, what a person should know.
+        exit_at_end: for recordings.
+        observe: is called after each block; for measurements.
         exit_at_end: for recordings.
 
     Raises:
@@ -108,7 +115,7 @@ async def run_agent(
     )
     async with JournalThread(journal) as disk:
         machines = [await _opened(table, folder, disk, tell) for table in settings.machine]
-        agent = Agent(settings, disk, machines, clock, tell)
+        agent = Agent(settings, disk, machines, clock, tell=tell, observe=observe)
         await agent.run(stop, exit_at_end=exit_at_end)
 
 
@@ -172,13 +179,16 @@ class Agent:
         disk: JournalThread,
         machines: Sequence[Machine],
         clock: Clock,
+        *,
         tell: Callable[[str], None],
+        observe: Observer | None = None,
     ) -> None:
         self._settings = settings
         self._disk = disk
         self._machines = machines
         self._clock = clock
         self._tell = tell
+        self._observe = observe
         self._node = _edge_node(settings, machines)
         outbox = settings.outbox
         self._uplink = Uplink(
@@ -249,6 +259,7 @@ class Agent:
                 block = await _next_block(blocks, stopping)
                 if block is None:
                     break
+                started_s = time.perf_counter()
                 stamp = self._clock.stamp()
                 step = await watch.take(block, stamp.quality)
                 pending.add(step.new_samples, step.windows)
@@ -256,6 +267,8 @@ class Agent:
                 if step.records or due:
                     await self._commit(machine, step.records, stamp, pending)
                     committed_at_s = time.monotonic()
+                if self._observe is not None:
+                    self._observe(step.windows, bool(step.records), time.perf_counter() - started_s)
             records = () if stop.is_set() else watch.close()
             await self._commit(machine, records, self._clock.stamp(), pending)
         finally:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
+import ctypes
 import dataclasses
 import json
 import os
@@ -12,7 +14,7 @@ import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from edge_agent.errors import ConfigurationError
 from models.contract.errors import InputError, PlantpulseError
@@ -22,6 +24,10 @@ if TYPE_CHECKING:
 
     from edge_agent.configuration import MachineTable, Settings
     from models.contract.records import Record
+
+
+_M_ARENA_MAX: Final = -8
+"""Source: mallopt(3)."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -51,9 +57,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Do what was asked for and return the exit code."""
-    # A Python process that watches four channels of 25.6 kHz needs no more threads than that for its mathematics.
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    spare_memory()
     from edge_agent.configuration import read_settings
 
     settings = read_settings(arguments.config)
@@ -65,6 +69,19 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.action == "status":
         return _status(settings, as_json=arguments.json)
     return asyncio.run(_replay(settings, folder, arguments.files, arguments.machine))
+
+
+def spare_memory() -> None:
+    """Ask the libraries for little memory; before numpy is imported.
+
+    A gateway watches some channels on one core: threads for mathematics and a heap per thread cost more than they
+    give there.
+    """
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    with contextlib.suppress(OSError, AttributeError):
+        libc = ctypes.CDLL(None)
+        libc.mallopt(_M_ARENA_MAX, 1)
 
 
 def _run(settings: Settings, folder: Path, *, exit_at_end: bool) -> int:

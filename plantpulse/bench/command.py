@@ -36,6 +36,7 @@ class Benchmark(NamedTuple):
 
 BENCHMARKS: Final = (
     Benchmark("features", "plantpulse.bench.features", "vibration features against a bare FFT and plain float64"),
+    Benchmark("pipeline", "plantpulse.bench.pipeline", "the real agent: CPU, memory, latency, channels per core"),
 )
 
 
