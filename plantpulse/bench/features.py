@@ -5,7 +5,8 @@ The default set of 16 channels of 1 s at 25.6 kHz, on one core, against
 - the plain float64 reference in models/signal/reference.py, one channel and one feature at a time,
 - general feature libraries, where they are installed, each with its own statistical or spectral set.
 
-Contenders take turns in every round and the middle round counts, so that a busy machine slows all of them alike.
+Contenders take turns in every round and the middle round counts. What is counted is the time of the processor, not of
+the wall: on a busy machine a long call is interrupted more often than a short one, which would falsify every ratio.
 """
 
 from __future__ import annotations
@@ -87,14 +88,14 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def _take_turns(contenders: tuple[Callable[[], None], ...], rounds: int) -> list[list[float]]:
-    """Return the seconds of every round of every contender, after one round that is not counted."""
+    """Return the processor seconds of every round of every contender, after one round that is not counted."""
     seconds: list[list[float]] = [[] for _ in contenders]
     for counted in range(-1, rounds):
         for contender, times in zip(contenders, seconds, strict=True):
-            start = time.perf_counter()
+            start = time.thread_time()
             contender()
             if counted >= 0:
-                times.append(time.perf_counter() - start)
+                times.append(time.thread_time() - start)
     return seconds
 
 
