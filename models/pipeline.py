@@ -54,8 +54,6 @@ HEALTH_SMOOTHING: Final = 0.2
 """Weight of the newest window in the health index: it follows within about ten windows and does not twitch."""
 ZONE_RETURN_MARGIN: Final = 1.05
 """While the alarm stands, a zone is left only 5 % below its boundary."""
-TRENDED_ONLY: Final = {"acceleration_mean", "skewness"}
-"""Features that may be negative have no logarithm; they speak of the sensor and are trended, not judged."""
 HEALTH_CAP_BY_ZONE: Final = {"C": 50.0, "D": 20.0}
 """A machine that always shook too much is like its baseline and still not healthy."""
 
@@ -161,10 +159,10 @@ class Pipeline:
         )
         self._rms_index = names.index("acceleration_rms") if "acceleration_rms" in names else None
         self._velocity_index = names.index("velocity_rms") if "velocity_rms" in names else None
-        self._judged = np.flatnonzero([name not in TRENDED_ONLY for name in names])
+        self._judged = np.flatnonzero([name in learning.judged(names) for name in names])
         if not self._judged.size:
             raise PipelineSettingsError(f"machine {settings.machine}: none of its features can be judged; add another")
-        _check_detectors(settings, tuple(names[column] for column in self._judged))
+        _check_detectors(settings, learning.judged(names))
         self._zone = _zone_judge(settings) if self._velocity_index is not None else None
         told = (self.extractor.hash, settings.channel_names, settings.detectors, settings.learning_windows)
         self.signature = hashlib.blake2b(repr(told).encode(), digest_size=8).hexdigest()

@@ -2,7 +2,7 @@
 
 Assumes vectors that scatter around one centre, roughly elliptically: logarithms of vibration features at one operating
 state do. The vector of a machine is cut into equal groups, one per channel, each with its own covariance: with 60
-windows a 17×17 matrix can be estimated where a 68×68 one cannot, the state of a machine grows with its channels and
+windows a 14×14 matrix can be estimated where a 56×56 one cannot, the state of a machine grows with its channels and
 not with their square, and the largest group says on which channel it shows.
 
 Source: Ledoit and Wolf (2004), A well-conditioned estimator for large-dimensional covariance matrices, section 3.3.

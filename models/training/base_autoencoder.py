@@ -4,7 +4,7 @@ In order:
 
 1. simulate healthy machines (`healthy_signals`), compute their features, take logarithms, and standardise each machine
    by its first windows, as a gateway does; what is left is how healthy features move together,
-2. fit a small dense autoencoder with scikit-learn (17-12-5-12-17, ReLU),
+2. fit a small dense autoencoder with scikit-learn (14-12-5-12-14, ReLU),
 3. write it as TFLite (`tflite_writer`) and quantise it to static int8 with ai-edge-quantizer, calibrated with one large
    batch (batch by batch its ranges would follow the latest samples),
 4. write the file and, beside it, a TOML that says what goes in: feature names and the range of standardised values.
@@ -40,7 +40,7 @@ MACHINES: Final = 160
 BASELINE_WINDOWS: Final = 40
 TRAINING_WINDOWS: Final = 40
 HIDDEN: Final = (12, 5, 12)
-"""Five numbers tell what a healthy channel is doing: loudness, tilt, impulsiveness and two shapes."""
+"""Five numbers tell what a healthy channel is doing: loudness, tilt, modulation and two shapes."""
 ITERATIONS: Final = 150
 
 
@@ -87,7 +87,7 @@ def build(*, machines: int = MACHINES, iterations: int = ITERATIONS, seed: int =
             "# clipped to plus and minus input_range; int8 with the scales in the file.",
             f"input_range = {autoencoder.INPUT_RANGE}",
             "features = [",
-            *(f'    "{name}",' for name in default_names()),
+            *(f'    "{name}",' for name in learning.judged(default_names())),
             "]",
             "",
             "[training]",
@@ -105,10 +105,11 @@ def build(*, machines: int = MACHINES, iterations: int = ITERATIONS, seed: int =
 def healthy_vectors(machines: int, seed: int) -> NDArray[np.float32]:
     """Return standardised log features of windows after the baseline's, float32 (machines · windows, features)."""
     vectors = []
+    names = learning.judged(default_names())
     for number in range(machines):
         rng = np.random.default_rng([seed, number])
         machine = draw_machine(rng)
-        extractor = FeatureExtractor(machine.sample_rate_hz, machine.window_samples)
+        extractor = FeatureExtractor(machine.sample_rate_hz, machine.window_samples, names)
         windows = simulate(machine, BASELINE_WINDOWS + TRAINING_WINDOWS, rng)
         logarithms = np.stack([learning.to_vector(extractor(window[None])) for window in windows])
         scaling = fit_scaling(logarithms[:BASELINE_WINDOWS])
