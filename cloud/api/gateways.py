@@ -38,7 +38,8 @@ def read_gateway(context: Context, gateway_id: str) -> GatewayDocument:
     metrics = [
         MetricItem(
             name=one.name,
-            value=one.text if one.value is None else one.value,
+            # A boolean is trended as 0 and 1 and shown as what it is.
+            value=one.text if one.value is None or one.text in {"true", "false"} else one.value,
             unit=one.unit,
             at=iso(one.time_ms),
             # The specification: what an edge node last said is stale once it has died.

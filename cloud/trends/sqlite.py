@@ -48,8 +48,9 @@ if TYPE_CHECKING:
     from cloud.configuration import RetentionSettings
 
 DAY_MS = 86_400_000
-ROWS_PER_POINT = 4
-"""Rows read for one point before the next coarser grain is taken."""
+ROWS_PER_POINT = 24
+MAX_ROWS = 10_000
+"""Rows read for one point, and for one answer, before the next coarser grain is taken; a row has about 1.4 kB."""
 
 Row = tuple[Any, ...]
 
@@ -196,7 +197,7 @@ class SqliteTrendStore:
 
     def _grain(self, span: tuple[int, int, int], points: int) -> Grain:
         """Return the finest grain whose rows are few enough and reach as far back as the coarser ones."""
-        limit = points * ROWS_PER_POINT
+        limit = min(points * ROWS_PER_POINT, MAX_ROWS)
         asset, from_ms, to_ms = span
         for grain in (Grain.SUMMARY, Grain.MINUTE, Grain.HOUR):
             table = "summary WHERE" if grain is Grain.SUMMARY else f"vital WHERE grain = '{grain}' AND"
@@ -275,13 +276,14 @@ class SqliteTrendStore:
         keys = self._query("SELECT key FROM series WHERE source = ? AND name = ?", (source, name))
         if not keys:
             return _series(name, into_buckets(_points([]), 1))
+        limit = min(points * ROWS_PER_POINT, MAX_ROWS)
         rows = self._query(
             "SELECT time_ms, 1, value, value, value FROM reading"
             " WHERE series = ? AND time_ms >= ? AND time_ms < ? ORDER BY time_ms LIMIT ?",
-            (keys[0][0], from_ms, to_ms, points * ROWS_PER_POINT + 1),
+            (keys[0][0], from_ms, to_ms, limit + 1),
         )
         wanted_ms = max(1, -(-(to_ms - from_ms) // points))
-        if len(rows) <= points * ROWS_PER_POINT:
+        if len(rows) <= limit:
             return _series(name, into_buckets(_points(rows), 1 if len(rows) <= points else wanted_ms))
         grain = Grain.MINUTE if wanted_ms < GRAIN_MS[Grain.HOUR] else Grain.HOUR
         length_ms = GRAIN_MS[grain]
