@@ -77,7 +77,7 @@ async def serve(
                 tasks.create_task(serve_http(app, listener, stop, up), name="http")
                 await up.wait()
                 started(address)
-                ingest = await asyncio.to_thread(Ingest, trends, engine, status)
+                ingest = await asyncio.to_thread(Ingest, trends, engine, status, settings.mqtt.reorder_ms)
                 tasks.create_task(_in_thread("ingest", halt, lambda: run_ingest(ingest, status, around)), name="ingest")
                 tasks.create_task(_in_thread("broker", halt, lambda: link.run(halt)), name="broker")
                 await stop.wait()

@@ -77,6 +77,8 @@ class MqttSettings(_Section):
 
     Attributes:
         keepalive_s: after one and a half of these without a sign of life the broker publishes our will.
+        reorder_ms: how long a message that came too early waits for those before it; a broker cluster may swap
+            neighbours. Sparkplug calls it the reorder timeout.
         queue_messages: messages held between socket and stores; when full, reading stops and gateways keep theirs.
     """
 
@@ -85,6 +87,7 @@ class MqttSettings(_Section):
     username: str | None = None
     password: str | None = None
     keepalive_s: Annotated[int, Field(ge=5, le=3600)] = 30
+    reorder_ms: Annotated[int, Field(ge=0, le=60_000)] = 500
     queue_messages: Annotated[int, Field(ge=100, le=1_000_000)] = 5_000
 
 

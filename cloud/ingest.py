@@ -76,13 +76,14 @@ class Ingest:
     Args:
         trends, engine: the stores; what a former process was told is taken up from the book.
         status: where counts go.
+        reorder_ms: how long a message that came too early waits for those before it.
     """
 
-    def __init__(self, trends: TrendStore, engine: Engine, status: Status) -> None:
+    def __init__(self, trends: TrendStore, engine: Engine, status: Status, reorder_ms: int) -> None:
         self._trends = trends
         self._book = BookWriter(engine)
         self._status = status
-        self._host = SparkplugHost()
+        self._host = SparkplugHost(reorder_ms)
         remembered = self._book.remembered()
         self._planner = Planner(self._host, remembered.received)
         for conversation in remembered.conversations:

@@ -155,8 +155,8 @@ class BrokerLink:
         client.will_set(self._state_topic, self._state(online=False), qos=1, retain=True)
         return client
 
-    def _state(self, *, online: bool) -> bytes:
-        return json.dumps({"online": online, "timestamp": self._state_ms}).encode()
+    def _state(self, *, online: bool, at_ms: int | None = None) -> bytes:
+        return json.dumps({"online": online, "timestamp": self._state_ms if at_ms is None else at_ms}).encode()
 
     def _turn(self, client: Client) -> bool:
         """Wait for something to do and do it; return False when the connection is gone."""
@@ -217,12 +217,9 @@ class BrokerLink:
         if reason.is_failure:
             self._status.broker_problem = f"the broker refused the connection ({reason})"
             return
-        own_state = [(self._state_topic, 1)]
-        if ALL_GROUPS in self._groups:
-            # Our own STATE is in here, too.
-            client.subscribe([(f"{NAMESPACE}/#", 1)])
-        else:
-            client.subscribe([(f"{NAMESPACE}/{group}/#", 1) for group in self._groups] + own_state)
+        everything = [f"{NAMESPACE}/#"]
+        groups = everything if ALL_GROUPS in self._groups else [f"{NAMESPACE}/{group}/#" for group in self._groups]
+        client.subscribe([(self._state_topic, 1), *((topic, 1) for topic in groups)])
 
     def _on_subscribe(
         self, client: Client, _data: Any, _mid: int, reasons: list[ReasonCode], _properties: Properties | None
@@ -272,7 +269,9 @@ class BrokerLink:
         while self._commands:
             command = self._commands.popleft()
             client.publish(command.topic, command.payload, qos=0)
-        told = client.publish(self._state_topic, self._state(online=False), qos=1, retain=True)
+        # Source: tck-id-host-topic-phid-death-payload-timestamp-disconnect-clean: the time of the disconnect.
+        farewell = self._state(online=False, at_ms=self._now_ms())
+        told = client.publish(self._state_topic, farewell, qos=1, retain=True)
         # What still comes in is not ours to store any more; only the confirmation is waited for.
         self._connected = False
         client.on_message = None

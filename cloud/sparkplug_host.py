@@ -34,8 +34,6 @@ if TYPE_CHECKING:
     from models.contract.sparkplug_values import MetricContent
 
 SEQ_RANGE: Final = 256
-REORDER_MS: Final = 500
-"""How long a message that came too early waits for those before it; a broker cluster may swap neighbours."""
 MAX_HELD: Final = 64
 FIRST_REBIRTH_MS: Final = 2_000
 LAST_REBIRTH_MS: Final = 60_000
@@ -178,9 +176,14 @@ class _Session:
 
 
 class SparkplugHost:
-    """Remembers every edge node."""
+    """Remembers every edge node.
 
-    def __init__(self) -> None:
+    Args:
+        reorder_ms: how long a message that came too early waits for those before it.
+    """
+
+    def __init__(self, reorder_ms: int) -> None:
+        self._reorder_ms = reorder_ms
         self._sessions: dict[NodeId, _Session] = {}
         self._connected = False
 
@@ -278,7 +281,7 @@ class SparkplugHost:
         """Return what follows from time passing."""
         outcomes: list[Outcome] = []
         for node, session in self._sessions.items():
-            if session.held and now_ms - session.held[0].received_ms >= REORDER_MS:
+            if session.held and now_ms - session.held[0].received_ms >= self._reorder_ms:
                 outcomes += self._give_up_waiting(node, session, now_ms)
             recently = now_ms - session.last_heard_ms < 2 * LAST_REBIRTH_MS
             if session.rebirth_wanted is not None and recently:
@@ -380,7 +383,7 @@ class SparkplugHost:
 def rebirth_command(node: NodeId, now_ms: int) -> tuple[Topic, Payload]:
     """Return the NCMD that asks a node for its births; by name, because it is also for nodes without a known birth.
 
-    Source: tck-id-operational-behavior-data-commands-rebirth-name and -rebirth-value.
+    Source: tck-id-operational-behavior-data-commands-ncmd-rebirth-verb, -name and -value.
     """
     metric = Metric(name=metrics.REBIRTH, datatype=DataType.BOOLEAN, value=True, timestamp_ms=now_ms)
     return Topic(node.group, MessageType.NCMD, node.gateway), Payload(timestamp_ms=now_ms, metrics=(metric,))

@@ -35,6 +35,8 @@ def read_gateway(context: Context, gateway_id: str) -> GatewayDocument:
     """Return one gateway with the latest value of each of its metrics."""
     row = context.book.gateway(gateway_id)
     item = _item(row, [machine.id for machine in context.book.machines_of(gateway_id)])
+    # The specification: what a node last said is stale once it has died, and all of it while we cannot hear it.
+    is_heard = row.online and context.status.broker_connected
     metrics = [
         MetricItem(
             name=one.name,
@@ -42,8 +44,7 @@ def read_gateway(context: Context, gateway_id: str) -> GatewayDocument:
             value=one.text if one.value is None or one.text in {"true", "false"} else one.value,
             unit=one.unit,
             at=iso(one.time_ms),
-            # The specification: what an edge node last said is stale once it has died.
-            quality=QUALITY_WORDS.get(one.quality, "bad") if row.online else "stale",
+            quality=QUALITY_WORDS.get(one.quality, "bad") if is_heard else "stale",
         )
         for one in context.trends.latest_readings(gateway_id)
     ]

@@ -149,7 +149,7 @@ def _item(
         zone=latest.zone if latest else None,
         learning_progress=latest.learning_progress if latest else None,
         last_data=iso(latest.end_ms) if latest else None,
-        stale=silent or not gateway.online or not row.alive,
+        stale=silent or not (gateway.online and row.alive and context.status.broker_connected),
         open_alarms=OpenAlarms(**_counts(alarms)),
         verdict=_verdict(alarms),
         health_trend=_health_trend(context, row.id, latest),

@@ -297,7 +297,7 @@ class Seeder:
         self.engine = open_book(book_url(data_dir / "book.sqlite"))
         # All of the plant's summaries lie within this retention.
         self.trends = SqliteTrendStore(data_dir / "trends.sqlite", RetentionSettings())
-        self.ingest = Ingest(self.trends, self.engine, Status())
+        self.ingest = Ingest(self.trends, self.engine, Status(), reorder_ms=500)
         self.ingest.store(self.ingest.plan([Connected()], now_ns // 1_000_000))
         self._waiting: list[Message] = []
 
