@@ -20,12 +20,12 @@ CLIPPED_SHARE: Final = 5e-4
 
 CLIPPED_AT_LEAST: Final = 5
 
-NEIGHBOURHOOD: Final = 0.02
+NEIGHBOURHOOD: Final = 0.01
 """Part of the range below an extreme that is compared with the extreme itself."""
 
 PILE_UP: Final = 2.0
-"""A coarsely quantised sine has up to 0.6 times as many samples at its top level as in the neighbourhood below it,
-noise far fewer; noise cut at three standard deviations has 2.5 times as many, a cut sine more."""
+"""A coarsely quantised sine has up to 1.4 times as many samples at its top level as in the neighbourhood below it,
+noise far fewer; noise cut at three standard deviations has 4.5 times as many, a cut sine more."""
 
 
 def sample_quality(samples: NDArray[Any]) -> tuple[tuple[QualityCause, ...], ...]:
