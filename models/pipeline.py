@@ -29,7 +29,7 @@ from models.contract.errors import InputError
 from models.contract.vocabulary import UNKNOWN, QualityCause, is_steady
 from models.detectors.calibration import MIN_WINDOWS
 from models.detectors.table import DETECTORS
-from models.operating_state import OperatingSettings
+from models.operating_state import LearntLevel, OperatingSettings
 from models.pipeline_state import PipelineState
 from models.signal.features import FeatureExtractor
 from models.summarising import Judgement, SummaryFacts
@@ -237,7 +237,7 @@ class Pipeline:
             state.operating,
             self.operating,
             rms_m_s2=self._level(features, window),
-            learnt_rms_m_s2=state.learnt_rms_m_s2,
+            learnt=state.learnt_level,
             speed_rpm=window.speed_rpm,
         )
         state = replace(state, operating=operating)
@@ -268,6 +268,16 @@ class Pipeline:
         normal = np.full((len(self.settings.channel_names), len(self.extractor.names)), np.nan, np.float32)
         normal[:, self._judged] = baseline.centre.reshape(len(normal), -1)
         return normal
+
+    def _quietest(self, level: LearntLevel | None, learnt: Baseline) -> LearntLevel | None:
+        """Return the level of normal running, now that one more condition has been learnt."""
+        if self._rms_index is None:
+            return level
+        column = int(np.searchsorted(self._judged, self._rms_index))
+        scaling = learnt.fit.scaling
+        centre, scale = (part.reshape(learnt.fit.channels, -1)[:, column] for part in (scaling.centre, scaling.scale))
+        found = LearntLevel(float(np.median(np.exp(centre))), float(np.median(scale)))
+        return found if level is None or found.rms_m_s2 < level.rms_m_s2 else level
 
     def _level(self, features: NDArray[np.float32], window: Window) -> float:
         if self._rms_index is not None:
@@ -320,9 +330,8 @@ class Pipeline:
                 detectors=settings.detectors,
                 channels=len(settings.channel_names),
             )
-            if isinstance(known, learning.Baseline) and self._rms_index is not None:
-                level = float(np.median(self._normal(known)[:, self._rms_index]))
-                state = replace(state, learnt_rms_m_s2=min(level, state.learnt_rms_m_s2 or np.inf))
+            if isinstance(known, learning.Baseline):
+                state = replace(state, learnt_level=self._quietest(state.learnt_level, known))
         elif score is not None:
             known = known.followed(vector, settings.tracking_windows)
         return state.with_learnt(name, known)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from models.alarming import AlarmMemory
 from models.contract.vocabulary import Severity
 from models.learning import Baseline, Learning
-from models.operating_state import OperatingMemory
+from models.operating_state import LearntLevel, OperatingMemory
 from models.state_bytes import pack, unpack
 from models.summarising import OpenSummary
 
@@ -42,7 +42,7 @@ class PipelineState:
     signature: str
     operating: OperatingMemory = field(default_factory=OperatingMemory)
     learnt: Mapping[str, Learning | Baseline] = field(default_factory=dict)
-    learnt_rms_m_s2: float | None = None
+    learnt_level: LearntLevel | None = None
     alarm: AlarmMemory = field(default_factory=AlarmMemory)
     sensor_alarm: AlarmMemory = field(default_factory=AlarmMemory)
     smoothed_score: float | None = None
@@ -63,7 +63,7 @@ class PipelineState:
             "signature": self.signature,
             "operating": asdict(self.operating),
             "learnt": [[name, isinstance(known, Baseline)] for name, known in self.learnt.items()],
-            "learnt_rms_m_s2": self.learnt_rms_m_s2,
+            "learnt_level": None if self.learnt_level is None else asdict(self.learnt_level),
             "alarm": asdict(self.alarm),
             "sensor_alarm": asdict(self.sensor_alarm),
             "smoothed_score": self.smoothed_score,
@@ -83,16 +83,22 @@ class PipelineState:
             StateError: the bytes are damaged or of another version.
         """
         fields = unpack(data, _KIND, _VERSION)
-        operating = fields.value("operating")
+        operating, level = fields.value("operating"), fields.value("learnt_level")
         learnt: dict[str, Learning | Baseline] = {}
         for name, is_baseline in fields.value("learnt"):
             part = fields.nested(f"learnt/{name}")
             learnt[name] = Baseline.from_bytes(part) if is_baseline else Learning.from_bytes(part)
         return cls(
             signature=fields.value("signature"),
-            operating=OperatingMemory(**{**operating, "conditions": tuple(operating["conditions"])}),
+            operating=OperatingMemory(
+                **{
+                    **operating,
+                    "conditions": tuple(operating["conditions"]),
+                    "last_rms_m_s2": tuple(operating["last_rms_m_s2"]),
+                }
+            ),
             learnt=learnt,
-            learnt_rms_m_s2=fields.value("learnt_rms_m_s2"),
+            learnt_level=None if level is None else LearntLevel(**level),
             alarm=_alarm_memory(fields.value("alarm")),
             sensor_alarm=_alarm_memory(fields.value("sensor_alarm")),
             smoothed_score=fields.value("smoothed_score"),
