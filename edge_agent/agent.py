@@ -10,9 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import random
-import resource
 import time
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, replace
@@ -27,6 +25,7 @@ from edge_agent.journal import Change, MachineProgress
 from edge_agent.journal_opening import open_journal
 from edge_agent.lanes import Lanes
 from edge_agent.machine import MachineSetup, MachineWatch
+from edge_agent.memory import give_back_memory, resident_mb
 from edge_agent.sources import source_module
 from edge_agent.sources.base import SourceError
 from edge_agent.sparkplug_node import SparkplugNode
@@ -55,6 +54,8 @@ if TYPE_CHECKING:
 COMMIT_INTERVAL_S: Final = 2.0
 """Windows that cause no record are committed together: a kill costs at most this much to be computed again."""
 HEALTH_INTERVAL_S: Final = 60.0
+SETTLE_S: Final = 10.0
+"""After so long everything has been loaded that starting needs."""
 SOURCE_RETRY_S: Final = 30.0
 DISK_FULL_RETRY_S: Final = 5.0
 _NS: Final = 1_000_000_000
@@ -311,7 +312,9 @@ class Agent:
             self._health_number += 1
             await self._disk.commit(Change(stamp, (to_record(health, record_id=name),), counts=self._new_sent_bytes()))
             self._uplink.wake()
-            await asyncio.sleep(HEALTH_INTERVAL_S)
+            await asyncio.sleep(SETTLE_S)
+            await asyncio.to_thread(give_back_memory)
+            await asyncio.sleep(HEALTH_INTERVAL_S - SETTLE_S)
 
     def _health(self, stamp: Stamp) -> GatewayHealth:
         journal = self._disk.journal
@@ -450,12 +453,3 @@ def agent_version() -> str:
         return metadata.version("plantpulse")
     except metadata.PackageNotFoundError:
         return "0"
-
-
-def resident_mb() -> float:
-    """Return the memory of this process that is in RAM, in MB."""
-    try:
-        with open("/proc/self/statm", encoding="ascii") as file:  # noqa: PTH123 - a pseudo file, read every minute
-            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
-    except OSError:
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3

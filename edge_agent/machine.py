@@ -227,7 +227,7 @@ class MachineWatch:
         self, change: AlarmChange, window: Window, outcome: Outcome, at: Circumstances
     ) -> list[Record]:
         standing = self._memory.standing.get(FailureFamily.MECHANICAL)
-        report = None
+        report = old = None
         if change.state is AlarmState.ACTIVE or standing is None:
             report, diagnosis = await self._diagnosed(window, outcome)
             # What people have been told is not taken back while the same occurrence only gets more severe.
@@ -238,7 +238,8 @@ class MachineWatch:
             diagnosis = standing.report.diagnosis
         alarm = alarm_reports.changed(standing, FailureFamily.MECHANICAL, change, diagnosis, at)
         records = self._reported(alarm, window)
-        if alarm.is_active:
+        # One picture per cause: that the same fault has become more severe shows in the features.
+        if alarm.is_active and (old is None or diagnosis is not old):
             records += await self._pictured(alarm.report.alarm_id, window, outcome, at, report)
         return records
 

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import contextlib
-import ctypes
 import dataclasses
 import json
-import os
 import signal
 import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from edge_agent.errors import ConfigurationError
+from edge_agent.memory import prefer_little_memory
 from models.contract.errors import InputError, PlantpulseError
 
 if TYPE_CHECKING:
@@ -24,10 +22,6 @@ if TYPE_CHECKING:
 
     from edge_agent.configuration import MachineTable, Settings
     from models.contract.records import Record
-
-
-_M_ARENA_MAX: Final = -8
-"""Source: mallopt(3)."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -57,7 +51,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Do what was asked for and return the exit code."""
-    spare_memory()
+    prefer_little_memory()
     from edge_agent.configuration import read_settings
 
     settings = read_settings(arguments.config)
@@ -69,19 +63,6 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.action == "status":
         return _status(settings, as_json=arguments.json)
     return asyncio.run(_replay(settings, folder, arguments.files, arguments.machine))
-
-
-def spare_memory() -> None:
-    """Ask the libraries for little memory; before numpy is imported.
-
-    A gateway watches some channels on one core: threads for mathematics and a heap per thread cost more than they
-    give there.
-    """
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    with contextlib.suppress(OSError, AttributeError):
-        libc = ctypes.CDLL(None)
-        libc.mallopt(_M_ARENA_MAX, 1)
 
 
 def _run(settings: Settings, folder: Path, *, exit_at_end: bool) -> int:

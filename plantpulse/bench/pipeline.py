@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import resource
 import socket
 import subprocess
 import sys
@@ -75,8 +76,8 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
 
     Returns:
         `realtime_channels_per_core` (unpaced: channel-seconds of data per second of CPU), `p50_ms` and `p99_ms` (from
-        samples to fsync, blocks that caused records), `rss_mb` and `cpu_percent` of one core (paced),
-        `mb_per_channel`, and what they were measured with.
+        samples to fsync, blocks that caused records), `rss_mb`, `rss_peak_mb` and `cpu_percent` of one core
+        (paced), `mb_per_channel`, and what they were measured with.
     """
     channels, rate_hz, seconds = arguments.channels, arguments.rate, arguments.seconds
     with _broker() as port:
@@ -88,6 +89,7 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
         "p50_ms": paced["p50_ms"],
         "p99_ms": paced["p99_ms"],
         "rss_mb": paced["rss_mb"],
+        "rss_peak_mb": paced["rss_peak_mb"],
         "mb_per_channel": (wide["rss_mb"] - paced["rss_mb"]) / (3 * channels),
         "cpu_percent": 100.0 * paced["cpu_s"] / paced["wall_s"],
         "channels": channels,
@@ -163,8 +165,9 @@ def _write(folder: Path, port: int, channels: int, rate_hz: float, *, paced: boo
 
 
 async def _run_measured(config: Path, warm_up_s: float, seconds: float) -> dict[str, Any]:
-    from edge_agent.agent import resident_mb, run_agent
+    from edge_agent.agent import run_agent
     from edge_agent.configuration import read_settings
+    from edge_agent.memory import resident_mb
 
     settings = read_settings(config)
     machine = settings.machine[0]
@@ -192,6 +195,7 @@ async def _run_measured(config: Path, warm_up_s: float, seconds: float) -> dict[
             "windows": counted,
             "data_s": counted * hop_s,
             "rss_mb": resident_mb(),
+            "rss_peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3,
             "p50_ms": 1e3 * ordered[len(ordered) // 2] if ordered else None,
             "p99_ms": 1e3 * ordered[min(len(ordered) - 1, int(0.99 * len(ordered)))] if ordered else None,
         }
@@ -206,9 +210,9 @@ async def _run_measured(config: Path, warm_up_s: float, seconds: float) -> dict[
 
 def _child() -> int:
     config, warm_up_s, seconds = sys.argv[1:]
-    from plantpulse.agent import spare_memory
+    from edge_agent.memory import prefer_little_memory
 
-    spare_memory()
+    prefer_little_memory()
     print(json.dumps(asyncio.run(_run_measured(Path(config), float(warm_up_s), float(seconds)))))
     return 0
 

@@ -1,0 +1,99 @@
+"""Little memory for a small gateway: what is asked of the libraries, and what is given back to the system.
+
+`prefer_little_memory` runs before numpy is imported. `give_back_memory` runs once the agent has started and then once
+a minute: freed heap, and pages of program files that only starting needed (a third of the agent is code of libraries
+that runs once). Such pages are clean copies of files: when one is needed after all, the kernel reads it again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import re
+import resource
+import sys
+from typing import Final
+
+_M_ARENA_MAX: Final = -8
+_M_MMAP_THRESHOLD: Final = -3
+_M_TRIM_THRESHOLD: Final = -1
+"""Source: mallopt(3)."""
+_LARGE_BYTES: Final = 1_048_576
+"""A window of four channels is smaller and stays in the heap, where it is fast; what a diagnosis needs is larger and
+goes back to the system at once. Left to itself, glibc keeps up to 32 MB of such pieces."""
+_MADV_DONTNEED: Final = 4
+"""Source: madvise(2)."""
+_REGION: Final = re.compile(rb"([0-9a-f]+)-([0-9a-f]+) (\S{4}) \S+ \S+ (\d+)")
+
+
+def prefer_little_memory() -> None:
+    """Ask for one thread of mathematics, one heap, and large pieces outside of it.
+
+    A gateway watches some channels on one core: threads for mathematics and a heap for each of them cost more than
+    they give there.
+    """
+    for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        os.environ.setdefault(variable, "1")
+    libc = _libc()
+    # Not every C library knows these; without them only memory is lost.
+    with contextlib.suppress(AttributeError):
+        if libc is not None:
+            libc.mallopt(_M_ARENA_MAX, 1)
+            libc.mallopt(_M_MMAP_THRESHOLD, _LARGE_BYTES)
+            libc.mallopt(_M_TRIM_THRESHOLD, _LARGE_BYTES)
+
+
+def give_back_memory() -> None:
+    """Return freed heap and clean pages of program files to the system; nothing happens where that is not known."""
+    libc = _libc()
+    if libc is None:
+        return
+    with contextlib.suppress(AttributeError):
+        libc.malloc_trim(0)
+    try:
+        with open("/proc/self/smaps", "rb") as file:  # noqa: PTH123 - a pseudo file
+            regions = _clean_file_regions(file.read())
+    except OSError:
+        return
+    libc.madvise.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
+    for first, last in regions:
+        libc.madvise(first, last - first, _MADV_DONTNEED)
+
+
+def _clean_file_regions(smaps: bytes) -> list[tuple[int, int]]:
+    """Return mappings of files that nobody may write to and of which no page was ever changed in memory.
+
+    Pages that were changed (relocated by the loader) exist nowhere else and must stay.
+    """
+    regions: list[tuple[int, int]] = []
+    candidate: tuple[int, int] | None = None
+    for line in smaps.splitlines():
+        header = _REGION.match(line)
+        if header is not None:
+            is_file = header[4] != b"0" and header[3] in (b"r-xp", b"r--p")
+            candidate = (int(header[1], 16), int(header[2], 16)) if is_file else None
+        elif candidate is not None and line.startswith((b"Private_Dirty:", b"Anonymous:")):
+            if line.split()[1] != b"0":
+                candidate = None
+            elif line.startswith(b"Anonymous:"):
+                regions.append(candidate)
+    return regions
+
+
+def _libc() -> ctypes.CDLL | None:
+    if not sys.platform.startswith("linux"):
+        return None
+    try:
+        return ctypes.CDLL(None)
+    except OSError:
+        return None
+
+
+def resident_mb() -> float:
+    """Return the memory of this process that is in RAM, in MB."""
+    try:
+        with open("/proc/self/statm", encoding="ascii") as file:  # noqa: PTH123 - a pseudo file, read every minute
+            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
+    except OSError:
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
