@@ -165,6 +165,10 @@ def split(line: str, delimiter: str | None) -> list[str]:
 
 
 def _delimiter(sample: Sequence[str]) -> str | None:
+    spaced = [line.split() for line in sample[1:] or sample]
+    if all(len(row) > 1 and all(map(_COMMA_NUMBER.match, row)) for row in spaced):
+        # 3,14 2,72: the comma would cut these lines evenly too.
+        return None
     for delimiter in _DELIMITERS:
         widths = {len(split(line, delimiter)) for line in sample[1:] or sample}
         if len(widths) == 1 and widths.pop() > 1:
@@ -218,7 +222,8 @@ def _parse_slowly(path: Path, layout: Layout, rows: Sequence[str]) -> np.ndarray
     for number, row in enumerate(rows):
         fields = split(row, layout.delimiter)
         line = number + layout.first_row + 1
-        if len(fields) < width - 1 or len(fields) > width + 1:
+        # A delimiter at the end of the line makes one empty field more.
+        if len(fields) != width and not (len(fields) == width + 1 and not fields[-1]):
             raise RecordingError(
                 f"{path}: data line {line} has {len(fields)} fields instead of {width}: the file is damaged there"
             )
