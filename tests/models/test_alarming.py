@@ -1,0 +1,126 @@
+"""The alarm condition: what raises it, what ends it, and that it never flaps."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from models import alarming
+from models.alarming import AlarmChange, AlarmMemory, AlarmSettings, AlarmSettingsError
+from models.contract.vocabulary import AlarmState, Severity
+
+SETTINGS = AlarmSettings(on_windows=(3, 5), off_windows=4, off_score=0.8)
+
+
+def after(scores: list[float], memory: AlarmMemory | None = None, settings: AlarmSettings = SETTINGS):
+    """Return the memory and the changes, as (window, change), after windows with these scores."""
+    memory, changes = memory or AlarmMemory(), []
+    for window, score in enumerate(scores):
+        memory, change = alarming.step(memory, settings, score, judged=True, end_ns=window)
+        if change:
+            changes.append((window, change))
+    return memory, changes
+
+
+def test_one_bump_of_any_height_raises_nothing():
+    assert after([0.2, 1e9, 0.2, 0.2, 0.2, 1e9, 0.2, 0.2])[1] == []
+
+
+def test_k_of_n_windows_raise_it_and_it_began_with_the_first_of_them():
+    _, changes = after([0.2, 1.1, 0.2, 1.3, 0.3, 1.2])
+    assert changes == [(5, AlarmChange(AlarmState.ACTIVE, Severity.WATCH, since_ns=1, occurrence=1, revision=1))]
+
+
+def test_windows_further_apart_than_n_do_not_add_up():
+    assert after([1.5, 0.1, 0.1, 0.1, 0.1, 1.5, 0.1, 0.1, 0.1, 0.1, 1.5])[1] == []
+
+
+def test_the_severity_is_that_of_the_level_that_lasted_not_of_the_highest_window():
+    _, changes = after([1.1, 50.0, 2.5, 1.2, 2.2])
+    assert [change.severity for _, change in changes] == [Severity.WATCH, Severity.ALERT]
+
+
+def test_the_severity_only_rises_while_the_alarm_stands():
+    memory, changes = after([4.5] * 3 + [1.1] * 20 + [2.5] * 20)
+    assert len(changes) == 1
+    assert memory.severity is Severity.DANGER
+
+
+def test_it_returns_after_off_windows_in_a_row_below_the_off_score():
+    _, changes = after([1.5, 1.5, 1.5, 0.7, 0.7, 0.7, 0.9, 0.7, 0.7, 0.7, 0.7])
+    assert [(window, change.state) for window, change in changes] == [(2, AlarmState.ACTIVE), (10, AlarmState.RETURNED)]
+
+
+def test_a_score_between_the_two_thresholds_neither_raises_nor_ends_it():
+    assert after([0.9] * 100)[1] == []
+    _, changes = after([1.5] * 3 + [0.9] * 100)
+    assert len(changes) == 1
+
+
+def test_a_score_that_swings_around_the_threshold_does_not_flap():
+    _, changes = after([1.02, 0.98] * 200)
+    assert len(changes) == 1
+
+
+def test_coming_back_counts_an_occurrence_and_starts_with_the_severity_of_then():
+    _, changes = after([4.5] * 3 + [0.1] * 4 + [1.2] * 3)
+    told = [(c.state, c.severity, c.occurrence, c.revision) for _, c in changes]
+    assert told == [
+        (AlarmState.ACTIVE, Severity.DANGER, 1, 1),
+        (AlarmState.RETURNED, Severity.DANGER, 1, 2),
+        (AlarmState.ACTIVE, Severity.WATCH, 2, 3),
+    ]
+    assert changes[2][1].since_ns == 7
+
+
+def test_windows_that_cannot_be_judged_change_nothing():
+    memory, _ = after([1.5, 1.5])
+    for score in (9.0, 0.0, math.nan):
+        assert alarming.step(memory, SETTINGS, score, judged=False, end_ns=9) == (memory, None)
+    assert alarming.step(memory, SETTINGS, math.nan, judged=True, end_ns=9) == (memory, None)
+
+
+def test_a_machine_that_is_switched_off_does_not_end_its_alarm():
+    memory, _ = after([1.5] * 3)
+    for window in range(100):
+        memory, change = alarming.step(memory, SETTINGS, 0.0, judged=False, end_ns=window)
+        assert change is None
+    assert memory.active
+
+
+def test_a_revised_diagnosis_is_the_same_alarm_one_revision_later():
+    memory, changes = after([1.5] * 3)
+    memory, change = alarming.revise(memory)
+    assert change == AlarmChange(AlarmState.ACTIVE, Severity.WATCH, changes[0][1].since_ns, occurrence=1, revision=2)
+    with pytest.raises(ValueError, match="no alarm"):
+        alarming.revise(AlarmMemory())
+
+
+@given(st.lists(st.floats(0.0, 10.0), max_size=200))
+def test_states_alternate_revisions_rise_by_one_and_the_memory_stays_bounded(scores):
+    memory, changes = after(scores)
+    raised = [c for _, c in changes]
+    assert [c.revision for c in raised] == list(range(1, len(raised) + 1))
+    occurrences = [c.occurrence for c in raised]
+    assert occurrences == sorted(occurrences)
+    returned = [c.occurrence for c in raised if c.state is AlarmState.RETURNED]
+    assert len(returned) == len(set(returned))
+    assert len(memory.recent) <= SETTINGS.on_windows[1]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"on_windows": (6, 5)}, "on_windows"),
+        ({"on_windows": (0, 5)}, "on_windows"),
+        ({"off_windows": 0}, "off_windows"),
+        ({"off_score": 1.5}, "off_score"),
+        ({"alert_score": 5.0}, "must rise"),
+    ],
+)
+def test_settings_that_contradict_each_other_are_refused_by_name(wrong, said):
+    with pytest.raises(AlarmSettingsError, match=said):
+        AlarmSettings(**wrong)
