@@ -9,12 +9,14 @@ from alembic import context
 
 from cloud.book.tables import Base
 
-context.configure(
-    connection=context.config.attributes["connection"],
-    target_metadata=Base.metadata,
-    # SQLite changes a table by making a new one; alembic calls that a batch.
-    render_as_batch=True,
-    compare_type=True,
-)
-with context.begin_transaction():
-    context.run_migrations()
+# Only alembic gives this module a configuration; others import it to look at it.
+if hasattr(context, "config"):
+    context.configure(
+        connection=context.config.attributes["connection"],
+        target_metadata=Base.metadata,
+        # SQLite changes a table by making a new one; alembic calls that a batch.
+        render_as_batch=True,
+        compare_type=True,
+    )
+    with context.begin_transaction():
+        context.run_migrations()
