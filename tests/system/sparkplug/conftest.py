@@ -15,6 +15,7 @@ What happens, in order, each step marked by the number of packets seen before it
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import shutil
@@ -139,6 +140,11 @@ class Session:
         return range(self.marks[since][column], end)
 
 
+@functools.cache
+def _decoded(payload: bytes) -> Payload:
+    return decode_payload(payload)
+
+
 def _messages(packets: list[Packet], kinds: tuple[str, ...], numbers: range) -> list[Message]:
     messages = []
     for number, packet in enumerate(packets):
@@ -160,7 +166,7 @@ def _messages(packets: list[Packet], kinds: tuple[str, ...], numbers: range) -> 
                 publication.topic,
                 publication.qos,
                 publication.retain,
-                decode_payload(publication.payload),
+                _decoded(publication.payload),
             )
         )
     return messages
@@ -363,7 +369,8 @@ class _Play:
         _wait(lambda: self._last_state() is False, "the cloud's will")
         self._start_cloud()
         _wait(lambda: self._states() > states, "STATE after the cloud's return")
-        time.sleep(3)
+        commands = _count(self.down, "NCMD", GATEWAY)
+        _wait(lambda: _count(self.down, "NCMD", GATEWAY) > commands, "an acknowledgement after the cloud's return")
 
     def _last_state(self) -> bool | None:
         states = [m for m in self.record.seen if m.topic == f"spBv1.0/STATE/{HOST}"]
@@ -372,11 +379,14 @@ class _Play:
     def _forgotten(self) -> None:
         self._mark("forgotten")
         assert self.cloud is not None
-        births, states = self._births(), self._states()
+        states = self._states()
         self.cloud.end(signal.SIGKILL)
+        commands = _count(self.down, "NCMD", GATEWAY)
         self._start_cloud("empty")
         _wait(lambda: self._states() > states, "STATE of the cloud without its stores")
-        _wait(lambda: self._births() > births, "the request for a rebirth when no birth is known")
+        births = self._births()
+        _wait(lambda: _count(self.down, "NCMD", GATEWAY) > commands, "the request for a rebirth when none is known")
+        _wait(lambda: self._births() > births, "the birth that was asked for")
 
     def _stopped(self) -> None:
         self._mark("stopped")
