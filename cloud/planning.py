@@ -273,7 +273,12 @@ class Planner:
         change.stored += 1
         match content:
             case Summary():
-                usable = replace(content, score=finite(content.score), health_index=finite(content.health_index))
+                usable = replace(
+                    content,
+                    score=finite(content.score),
+                    health_index=finite(content.health_index),
+                    learning_progress=finite(content.learning_progress) or 0.0,
+                )
                 batch.summaries.append((heard.node, StoredSummary(usable, record_id, sequence, late, at_ms)))
                 batch.changes.add(Change(Subject.MACHINE, content.asset_id))
             case AlarmReport():

@@ -23,7 +23,7 @@ from cloud.api.documents import (
 )
 from cloud.book.tables import Alarm, Gateway, Machine
 from cloud.errors import RequestError
-from cloud.trends.store import HEALTH_INDEX, MAX_POINTS, SCORE, MachineLatest
+from cloud.trends.store import HEALTH_INDEX, MAX_POINTS, MIN_POINTS, SCORE, MachineLatest
 from models.contract.vocabulary import AlarmState, Priority, Severity
 
 router = APIRouter(prefix="/machines", tags=["machines"])
@@ -92,7 +92,7 @@ def read_trends(  # noqa: PLR0917 - each argument is one query parameter, FastAP
     feature: Annotated[list[str] | None, Query(description="may repeat; also score and health_index")] = None,
     from_time: Annotated[str | None, Query(alias="from")] = None,
     to_time: Annotated[str | None, Query(alias="to")] = None,
-    points: Annotated[int, Query(ge=1, le=MAX_POINTS)] = 500,
+    points: Annotated[int, Query(ge=MIN_POINTS, le=MAX_POINTS)] = 500,
 ) -> TrendDocument:
     """Return trends between two times, by default the last week of data, in at most so many points each."""
     row = context.book.machine(machine_id)

@@ -25,6 +25,7 @@ from cloud.trends.store import (
     GRAIN_MS,
     HEALTH_INDEX,
     MAX_POINTS,
+    MIN_POINTS,
     SCORE,
     VITALS,
     Grain,
@@ -99,7 +100,7 @@ class SqliteTrendStore:
             if self._writer.in_transaction:
                 self._writer.execute("ROLLBACK")
             self._batches.forget()
-            if isinstance(error, sqlite3.Error):
+            if isinstance(error, sqlite3.Error | OverflowError):
                 raise StoreError(f"{self._path}: trends were not stored: {error}") from error
             raise
         return written
@@ -174,13 +175,14 @@ class SqliteTrendStore:
 
     def trend(self, asset_id: str, names: Sequence[str], from_ms: int, to_ms: int, points: int) -> Trend:
         """Return features and vitals of a machine in [from_ms, to_ms) in at most `points` points each."""
-        points = max(1, min(points, MAX_POINTS))
+        points = max(MIN_POINTS, min(points, MAX_POINTS))
         keys = self._query("SELECT key FROM asset WHERE asset_id = ?", (asset_id,))
         if not keys:
             return Trend(asset_id, from_ms, to_ms, 1, ())
         span = (int(keys[0][0]), from_ms, to_ms)
         grain = self._grain(span, points)
-        wanted_ms = -(-(to_ms - from_ms) // points)
+        # Buckets begin at multiples of their length, so the span may cut one more than fits into it.
+        wanted_ms = max(1, -(-(to_ms - from_ms) // (points - 1)))
         vitals = self._vitals(span, grain)
         features = [name for name in names if name not in VITALS]
         measured = self._features(span, grain, features) if features else {}
@@ -272,7 +274,7 @@ class SqliteTrendStore:
 
     def readings(self, source: str, name: str, from_ms: int, to_ms: int, points: int) -> TrendSeries:
         """Return a metric of a gateway in [from_ms, to_ms) in at most `points` points."""
-        points = max(1, min(points, MAX_POINTS))
+        points = max(MIN_POINTS, min(points, MAX_POINTS))
         keys = self._query("SELECT key FROM series WHERE source = ? AND name = ?", (source, name))
         if not keys:
             return _series(name, into_buckets(_points([]), 1))
@@ -282,7 +284,7 @@ class SqliteTrendStore:
             " WHERE series = ? AND time_ms >= ? AND time_ms < ? ORDER BY time_ms LIMIT ?",
             (keys[0][0], from_ms, to_ms, limit + 1),
         )
-        wanted_ms = max(1, -(-(to_ms - from_ms) // points))
+        wanted_ms = max(1, -(-(to_ms - from_ms) // (points - 1)))
         if len(rows) <= limit:
             return _series(name, into_buckets(_points(rows), 1 if len(rows) <= points else wanted_ms))
         grain = Grain.MINUTE if wanted_ms < GRAIN_MS[Grain.HOUR] else Grain.HOUR

@@ -57,9 +57,9 @@ class BatchWriter:
         """Insert one summary; return whether it was new."""
         summary = stored.summary
         cursor = self._connection.execute(
-            "INSERT OR IGNORE INTO summary (asset, start_ms, end_ms, record_id, sequence, received_ms, late, state,"
+            "INSERT INTO summary (asset, start_ms, end_ms, record_id, sequence, received_ms, late, state,"
             " windows, score, health_index, zone, learning_progress, feature_set, vectors)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (asset, record_id) DO NOTHING",
             (
                 self._asset(summary.asset_id),
                 summary.start_ns // NS_PER_MS,
@@ -166,7 +166,8 @@ class BatchWriter:
                 continue
             series = self._series_key(one.source, one.name)
             cursor = self._connection.execute(
-                "INSERT OR IGNORE INTO reading VALUES (?, ?, ?, ?)", (series, one.time_ms, one.tie, one.value)
+                "INSERT INTO reading VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
+                (series, one.time_ms, one.tie, one.value),
             )
             if cursor.rowcount == 1:
                 merges += [

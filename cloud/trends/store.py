@@ -24,6 +24,7 @@ HEALTH_INDEX: Final = "health_index"
 VITALS: Final = (SCORE, HEALTH_INDEX)
 """Trends that every machine has beside its features."""
 
+MIN_POINTS: Final = 2
 MAX_POINTS: Final = 2_000
 
 
