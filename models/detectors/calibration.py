@@ -34,6 +34,8 @@ MARGIN: Final = 3.0
 USUAL_WINDOWS: Final = 60
 LARGEST_OVER_MEDIAN: Final = 3.0
 """Calibration scores of steady machines end below three times their median; what lies beyond is a bump."""
+SMALLEST_DISTANCE: Final = 0.5
+"""Distances of healthy windows lie around 1; a machine without any scatter must not alarm at its first breath."""
 MIN_WINDOWS: Final = 2 * BLOCKS
 
 
@@ -71,4 +73,4 @@ def thresholds(distances: NDArray[np.float32], margin: float = MARGIN) -> NDArra
     """
     margin *= max(1.0, math.sqrt(USUAL_WINDOWS / len(distances)))
     largest = np.minimum(distances.max(axis=0), LARGEST_OVER_MEDIAN * np.median(distances, axis=0))
-    return np.asarray(margin * np.maximum(largest, np.finfo(np.float32).tiny), np.float32)
+    return np.asarray(margin * np.maximum(largest, SMALLEST_DISTANCE), np.float32)

@@ -6,7 +6,7 @@ this in float64), so answers agree to one step of the output's scale.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -16,6 +16,9 @@ from models.runtimes.tflite_file import Layer, read_dense
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+MAX_LEFT_SHIFT: Final = 8
+"""A layer that makes its input 256 times larger is no layer that anyone trained."""
 
 
 class NumpyNetwork:
@@ -94,7 +97,7 @@ def _integer_layer(
 
 
 class _FixedPoint:
-    """Multiply integers by real numbers below one as the kernels do: times a 31-bit fraction, then a rounded shift.
+    """Multiply integers by real numbers as the kernels do: times a 31-bit fraction, then a rounded shift.
 
     Args:
         factors: (outputs,).
@@ -104,15 +107,17 @@ class _FixedPoint:
 
     def __init__(self, factors: NDArray[np.float64]) -> None:
         fractions, exponents = np.frexp(factors)
-        if (exponents > 0).any() or (exponents < -30).any():
-            raise NetworkError("an int8 layer whose scales multiply to more than 1 or to nothing")
-        self._fractions = np.rint(fractions * (1 << 31)).astype(np.int64)
-        self._shifts = -exponents.astype(np.int64)
+        if not np.isfinite(factors).all() or (exponents > MAX_LEFT_SHIFT).any():
+            raise NetworkError("an int8 layer whose scales multiply to something absurd")
+        # A unit that training switched off has a scale next to nothing: the kernels take it for zero, too.
+        alive = exponents >= -31
+        self._fractions = np.where(alive, np.rint(fractions * (1 << 31)), 0.0).astype(np.int64)
+        self._left = np.maximum(exponents, 0).astype(np.int64)
+        self._right = np.where(alive, np.maximum(-exponents, 0), 0).astype(np.int64)
 
     def __call__(self, values: NDArray[np.int64]) -> NDArray[np.int64]:
-        high = (values * self._fractions + (1 << 30)) >> 31
-        mask = (1 << self._shifts) - 1
-        remainder = high & mask
+        high = ((values << self._left) * self._fractions + (1 << 30)) >> 31
+        mask = (1 << self._right) - 1
         # Halves away from zero, as the kernels round.
         threshold = (mask >> 1) + (high < 0)
-        return np.asarray((high >> self._shifts) + (remainder > threshold))
+        return np.asarray((high >> self._right) + ((high & mask) > threshold))
