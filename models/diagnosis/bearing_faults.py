@@ -64,6 +64,9 @@ MATCHED_SURPRISE: Final = 6.9
 """A single line counts as matched when noise would show it once in a thousand."""
 SHAFT_TOLERANCE: Final = 0.001
 """How well the speed is known from its comb."""
+SHAFT_REACH: Final = 1.5
+SHAFT_DEPTH: Final = 0.4
+"""A whole order within 1.5 search ranges of the nominal line, at least this deep relative to the lead, may be it."""
 SIDEBANDS: Final = 3
 MASK_BINS: Final = 2
 EDGE_SHARE: Final = 0.4
@@ -210,7 +213,7 @@ def judge_bearings(
         candidate
         for candidate in parts
         if candidate.evidence >= NAME_EVIDENCE
-        and (candidate.depth >= name_depth or not _is_shaft_order(candidate, shaft_hz, lines.step_hz))
+        and (candidate.depth >= name_depth or not _is_shaft_order(lines, candidate, shaft_hz))
     ]
     lead = max(evident, key=lambda candidate: candidate.depth, default=None)
     if lead is None:
@@ -223,7 +226,7 @@ def judge_bearings(
         Doubt.FRACTION: _is_fraction(lines, lead),
         Doubt.STRANGER: _stranger_depth(silenced, lead, bearings[lead.bearing_index], shaft_hz)
         > STRANGER_DEPTH * lead.depth,
-        Doubt.SHAFT: _is_shaft_order(lead, shaft_hz, lines.step_hz),
+        Doubt.SHAFT: _is_shaft_order(lines, lead, shaft_hz),
         Doubt.EDGE: lead.at_edge,
         Doubt.SPEED: speed_in_doubt,
     }
@@ -316,10 +319,20 @@ def _is_fraction(lines: EnvelopeLines, lead: Candidate) -> bool:
     return bool(min(between) > FRACTION_SURPRISE * float(lead.surprise[:2].mean()))
 
 
-def _is_shaft_order(candidate: Candidate, shaft_hz: float, step_hz: float) -> bool:
-    """Return whether a line cannot be told from a whole order of the shaft, which every machine has."""
+def _is_shaft_order(lines: EnvelopeLines, candidate: Candidate, shaft_hz: float) -> bool:
+    """Return whether a line may be a whole order of the shaft, which every machine has and a loose one strongly.
+
+    It may, where it cannot be told from it, or where the order lies close by and is itself modulated about as much.
+    """
     nearest_hz = round(candidate.found_hz / shaft_hz) * shaft_hz
-    return abs(candidate.found_hz - nearest_hz) <= max(step_hz, SHAFT_TOLERANCE * candidate.found_hz)
+    if abs(candidate.found_hz - nearest_hz) <= max(lines.step_hz, SHAFT_TOLERANCE * candidate.found_hz):
+        return True
+    reach = SHAFT_REACH * SEARCH_RANGE[candidate.part] * candidate.expected_hz
+    if nearest_hz == 0.0 or abs(candidate.expected_hz - nearest_hz) > reach:
+        return False
+    index = round(nearest_hz / lines.step_hz)
+    there = float(lines.depth_squared[index - 1 : index + 2].max(initial=0.0))
+    return math.sqrt(max(there, 0.0)) >= SHAFT_DEPTH * candidate.depth
 
 
 def _stranger_depth(silenced: EnvelopeLines, lead: Candidate, bearing: Bearing, shaft_hz: float) -> float:

@@ -71,6 +71,7 @@ def diagnose(
         )
     checks = [check_sensor(channel, sample_rate_hz) for channel in signal]
     good = [not is_fault(check) for check in checks]
+    levels = [check.rms for check in checks]
     clean = np.nan_to_num(signal, nan=0.0, posinf=0.0, neginf=0.0)
     speed = estimate_speed(clean[good] if any(good) else clean, sample_rate_hz, speed_rpm)
     circumstances = Circumstances(
@@ -83,8 +84,8 @@ def diagnose(
         support=support,
         levels_known=levels_known,
         running=tuple(
-            usable and not is_off(check.rms, row, baseline, speed, levels_known=levels_known)
-            for row, (check, usable) in enumerate(zip(checks, good, strict=True))
+            usable and not is_off(levels, row, baseline, speed, levels_known=levels_known)
+            for row, usable in enumerate(good)
         ),
     )
     reports = tuple(

@@ -25,9 +25,11 @@ from models.diagnosis.fingerprint import largest_change
 from models.diagnosis.iso20816 import zone
 from models.diagnosis.report import BearingAt, ChannelReport, point_of
 from models.diagnosis.rotor_faults import BAD_MM_S, judge_rotor
-from models.diagnosis.sensor import OFF_RATIO, OFF_RMS_M_S2, SensorCause, SensorCheck
+from models.diagnosis.sensor import DEAD_RATIO, OFF_RATIO, OFF_RMS_M_S2, SensorCause, SensorCheck
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from models.diagnosis.bearing_faults import BearingFinding, Candidate
     from models.diagnosis.envelope_lines import FloatArray
     from models.diagnosis.fingerprint import Fingerprint
@@ -144,14 +146,21 @@ def is_fault(check: SensorCheck) -> bool:
 
 
 def is_off(
-    rms_m_s2: float, row: int, baseline: Fingerprint | None, speed: SpeedEstimate, *, levels_known: bool
+    rms_m_s2: Sequence[float], row: int, baseline: Fingerprint | None, speed: SpeedEstimate, *, levels_known: bool
 ) -> bool:
-    """Return whether nothing turns: far below the healthy level, or at the level of a sensor's own noise."""
-    if speed.estimated is not None:
-        return False
+    """Return whether a channel hears nothing turn: the machine stands still, or its sensor is dead.
+
+    A channel is silent when it lies far below its own healthy level or, without a baseline, at the level of a
+    sensor's own noise. While the shaft's lines show, on any channel, the machine runs: then only a channel that lies
+    much further below, against its baseline or the other channels, is called silent.
+    """
+    level = rms_m_s2[row]
+    turning = speed.estimated is not None
     if baseline is not None and not math.isnan(float(baseline.acceleration_m_s2[row])):
-        return rms_m_s2 < OFF_RATIO * float(baseline.acceleration_m_s2[row])
-    return levels_known and rms_m_s2 < OFF_RMS_M_S2
+        return level < (DEAD_RATIO if turning else OFF_RATIO) * float(baseline.acceleration_m_s2[row])
+    if not levels_known or level >= OFF_RMS_M_S2:
+        return False
+    return not turning or level < DEAD_RATIO * max(rms_m_s2)
 
 
 def _silent(row: int, name: str, check: SensorCheck, about: Circumstances) -> Diagnosis:

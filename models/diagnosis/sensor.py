@@ -1,13 +1,14 @@
 """Whether a stretch of signal may be judged at all: a bad sensor must never look like a bad machine.
 
 Checked in this order: values that are no numbers, a signal that does not move, peaks cut off by the measuring range
-(these three by `models.signal.quality`, as everywhere), a slope towards zero frequency that no machine makes (the
-"ski slope" of a shaken cable or an overloaded amplifier), and a level so low that the machine stands still or the
-sensor hangs free.
+(these three by `models.signal.quality`, as everywhere), a contact that breaks, a slope towards zero frequency that no
+machine makes (the "ski slope" of a shaken cable or an overloaded amplifier), and a level so low that the machine
+stands still or the sensor hangs free.
 """
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from models.contract.vocabulary import QualityCause
+from models.diagnosis.envelope_lines import FIRST_BIN
 from models.signal.fourier import prev_fast_len, rfft
 from models.signal.quality import sample_quality
 
@@ -25,19 +27,25 @@ if TYPE_CHECKING:
 
 HELD_SHARE: Final = 0.25
 """One value held for a quarter of the record: a loose cable or a stuck converter."""
+DROPOUT_RUN: Final = 8
+"""A vibration never stands still for so many samples, unless it is of the size of the converter's step."""
+DROPOUT_SHARE: Final = 0.01
+DROPOUT_MIN_LEVELS: Final = 200
 CLIP_HEAVY_SHARE: Final = 0.005
 """Impacts that touch the range now and then may still be judged; with more the waveform is not the machine's."""
-SKI_LOW_HZ: Final = (2.0, 6.0)
-SKI_HIGH_HZ: Final = (15.0, 60.0)
+SKI_EDGES_HZ: Final = (2.0, 3.5, 6.0, 10.0)
+SKI_REFERENCE_HZ: Final = (20.0, 80.0)
 SKI_SLOPE_DB: Final = 15.0
 SKI_SHARE: Final = 0.5
-"""A floor that falls this steeply between the two ranges and holds half of all energy is no machine's: machines show
-lines there, and most of their energy higher up."""
-SKI_MIN_BINS: Final = 4
+"""Every part of the low range this far above the reference, and half of all energy in it: a slow shaft has lines
+there, but not everywhere, and machines have most of their acceleration higher up."""
+
 OFF_RMS_M_S2: Final = 0.03
 """Accelerometers of plants have a noise of this order; a running machine is well above it."""
 OFF_RATIO: Final = 0.3
 """Below this share of its healthy level a machine stands still (IMS rig: every stop is below, no run is)."""
+DEAD_RATIO: Final = 0.1
+"""Below this share of its healthy level, or of the other channels, a sensor is dead though the machine turns."""
 
 
 class SensorCause(StrEnum):
@@ -45,6 +53,7 @@ class SensorCause(StrEnum):
 
     NOT_FINITE = "not_finite"
     CONSTANT = "constant"
+    DROPOUT = "dropout"
     CLIPPED = "clipped"
     SKI_SLOPE = "ski_slope"
 
@@ -92,15 +101,37 @@ def check_sensor(samples: NDArray[np.floating], sample_rate_hz: float) -> Sensor
     if resting:
         causes.append(SensorCause.CLIPPED)
         details.append(f"{resting} samples rest at the end of the measuring range")
+    else:
+        lost = standing_samples(signal)
+        if lost > DROPOUT_SHARE * signal.size:
+            causes.append(SensorCause.DROPOUT)
+            details.append(f"the signal stands still again and again, {lost / sample_rate_hz * 1000:.0f} ms in all")
     if is_ski_slope(level, sample_rate_hz):
         causes.append(SensorCause.SKI_SLOPE)
-        details.append(f"most of the signal lies below {SKI_LOW_HZ[1]:.0f} Hz and falls off steeply")
+        details.append(f"most of the signal lies below {SKI_EDGES_HZ[-1]:.0f} Hz and falls off steeply")
     return SensorCheck(tuple(causes), "; ".join(details), rms, resting > CLIP_HEAVY_SHARE * signal.size)
 
 
 def resting_samples(signal: FloatArray) -> int:
     """Return how many samples of a clipped signal rest at the ends of its range."""
     return int(np.count_nonzero((signal == signal.max()) | (signal == signal.min())))
+
+
+def standing_samples(signal: FloatArray) -> int:
+    """Return how many samples lie in runs of equal values; 0 for a signal so small that steps alone make runs.
+
+    >>> noise = np.random.default_rng(0).standard_normal(1000)
+    >>> noise[100:150] = 0.0
+    >>> standing_samples(noise)
+    50
+    """
+    steps = np.abs(np.diff(signal))
+    moving = steps[steps > 0]
+    if not moving.size or float(np.ptp(signal)) < DROPOUT_MIN_LEVELS * float(moving.min()):
+        return 0
+    edges = np.concatenate([[-1], np.flatnonzero(steps), [signal.size - 1]])
+    runs = np.diff(edges)
+    return int(runs[runs >= DROPOUT_RUN].sum())
 
 
 def longest_hold(signal: FloatArray) -> int:
@@ -119,10 +150,10 @@ def is_ski_slope(level: FloatArray, sample_rate_hz: float) -> bool:
     length = prev_fast_len(level.size)
     step_hz = sample_rate_hz / length
     power = np.abs(rfft(level[:length] * np.hanning(length))) ** 2
-    first = max(SKI_MIN_BINS - 1, round(SKI_LOW_HZ[0] / step_hz))
-    low = power[first : round(SKI_LOW_HZ[1] / step_hz) + 1]
-    high = power[round(SKI_HIGH_HZ[0] / step_hz) : round(SKI_HIGH_HZ[1] / step_hz) + 1]
-    if low.size < SKI_MIN_BINS or high.size < SKI_MIN_BINS:
+    edges = [max(FIRST_BIN, round(edge / step_hz)) for edge in SKI_EDGES_HZ]
+    first, last = (round(edge / step_hz) for edge in SKI_REFERENCE_HZ)
+    if edges[0] == edges[1] or last >= power.size:
         return False
-    steep = float(np.median(low)) > 10 ** (SKI_SLOPE_DB / 10) * float(np.median(high))
-    return bool(steep and low.sum() > SKI_SHARE * power[first:].sum())
+    floor = 10 ** (SKI_SLOPE_DB / 10) * float(power[first:last].mean())
+    everywhere = all(float(power[low:high].mean()) > floor for low, high in itertools.pairwise(edges))
+    return bool(everywhere and power[1 : edges[-1]].sum() > SKI_SHARE * power[1:].sum())

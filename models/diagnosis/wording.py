@@ -144,6 +144,7 @@ def sensor_fault(check: SensorCheck, place: str) -> Words:
     steps = {
         SensorCause.NOT_FINITE: "Check the acquisition and the export of the file.",
         SensorCause.CONSTANT: "Check the sensor's cable and supply.",
+        SensorCause.DROPOUT: "Check the cable and its plugs: the contact breaks.",
         SensorCause.CLIPPED: "Use a larger measuring range or a less sensitive sensor.",
         SensorCause.SKI_SLOPE: "Check the sensor's mounting and cable; let its amplifier settle.",
     }
@@ -152,7 +153,7 @@ def sensor_fault(check: SensorCheck, place: str) -> Words:
 
 def silent(place: str, rms_m_s2: float, healthy_m_s2: float | None, *, others_run: bool) -> Words:
     """Return the words for a level so low that nothing turns, or that one sensor alone hears nothing."""
-    against = "" if healthy_m_s2 is None else f" ({healthy_m_s2:.2g} m/s² when healthy)"
+    against = "" if healthy_m_s2 is None else f", {healthy_m_s2:.2g} m/s² when healthy"
     if others_run:
         return Words(
             f"The sensor at {place} hears nothing ({rms_m_s2:.2g} m/s² RMS{against}) while the others do.",
