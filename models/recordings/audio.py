@@ -6,6 +6,7 @@ knows. Floating point samples are taken as they are.
 
 from __future__ import annotations
 
+import struct
 import warnings
 import wave
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,7 @@ def read(path: Path) -> Contents:
     Raises:
         RecordingError: truncated, no WAV file, or a coding that is not linear.
     """
+    _check_chunks(path)
     try:
         with wave.open(str(path), "rb") as file:
             frames, width, channels = file.getnframes(), file.getsampwidth(), file.getnchannels()
@@ -34,14 +36,28 @@ def read(path: Path) -> Contents:
         if "unknown format" in str(error):
             return _read_with_scipy(path)
         raise RecordingError(f"{path}: is no WAV file ({error}): convert it, or give it its right ending") from error
-    except (EOFError, OSError) as error:
-        raise RecordingError(f"{path}: is truncated within its header: copy it again") from error
-    if len(content) < frames * width * channels:
-        raise RecordingError(
-            f"{path}: is truncated: {len(content) // (width * channels)} of {frames} samples: copy it again"
-        )
+    except (EOFError, OSError, RuntimeError, struct.error, ZeroDivisionError) as error:
+        raise RecordingError(f"{path}: has a damaged header: copy it again") from error
+    if channels == 0 or len(content) != frames * width * channels:
+        raise RecordingError(f"{path}: holds {len(content)} bytes for {frames} samples: copy it again")
     samples = _full_scale(path, content, width).reshape(-1, channels)
     return _contents(path, samples, rate, width)
+
+
+def _check_chunks(path: Path) -> None:
+    """Refuse a file whose chunks reach beyond its end: readers would allocate first and notice later."""
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        if file.read(4) != b"RIFF":
+            raise RecordingError(f"{path}: is no WAV file: give it its right ending, or convert it")
+        file.seek(12)
+        while len(head := file.read(8)) == 8:
+            length = int.from_bytes(head[4:], "little")
+            if head[:4] == b"data" and file.tell() + length > size:
+                raise RecordingError(
+                    f"{path}: is truncated: {max(0, size - file.tell())} of {length} bytes of samples: copy it again"
+                )
+            file.seek(length + length % 2, 1)
 
 
 def _full_scale(path: Path, content: bytes, width: int) -> np.ndarray[Any, np.dtype[np.float32]]:
@@ -69,8 +85,10 @@ def _read_with_scipy(path: Path) -> Contents:
             warnings.filterwarnings("ignore", message="Chunk .* not understood", category=wavfile.WavFileWarning)
             warnings.filterwarnings("error", category=wavfile.WavFileWarning)
             rate, samples = wavfile.read(path)
-    except (ValueError, EOFError, OSError, wavfile.WavFileWarning) as error:
-        raise RecordingError(f"{path}: is truncated or not linear PCM or float ({error}): convert it") from error
+    except Exception as error:  # scipy lets through what a broken header causes: unbound names, divisions by zero
+        raise RecordingError(
+            f"{path}: is damaged, or neither linear PCM nor float ({type(error).__name__}): convert it"
+        ) from error
     if samples.dtype.kind in "iu":
         bits = 8 * samples.dtype.itemsize
         offset = 128.0 if samples.dtype.kind == "u" else 0.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tokenize
 import zipfile
 import zlib
 from typing import IO, TYPE_CHECKING, Any, Final
@@ -17,6 +18,11 @@ if TYPE_CHECKING:
     from models.recordings.contents import Contents
 
 MAX_UNPACKED_BYTES: Final = 1 << 30
+
+_BROKEN: Final = (
+    zipfile.BadZipFile, zlib.error, tokenize.TokenError, SyntaxError, EOFError, ValueError, OSError, RuntimeError
+)  # fmt: skip
+"""What a damaged archive or array header makes zipfile and numpy raise."""
 
 
 def read(path: Path) -> Contents:
@@ -40,7 +46,7 @@ def read(path: Path) -> Contents:
                     array = np.lib.format.read_array(file, allow_pickle=False)
                 if array.dtype.kind in "iufbM" and array.size:
                     arrays[member.filename.removesuffix(".npy")] = array
-    except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, OSError, NotImplementedError, RuntimeError) as error:
+    except _BROKEN as error:
         raise RecordingError(f"{path}: is truncated or no .npz archive ({error}): copy it again") from error
     return contents_of(path, arrays)
 

@@ -157,17 +157,13 @@ def _assemble(path: Path, contents: Contents, series: Sequence[Series]) -> Recor
         )
     if min(lengths.values()) == 0:
         raise RecordingError(f"{path}: holds no samples")
-    starts = contents.segment_start_s
-    if starts is None:
-        samples = np.empty((len(series), len(series[0].values)), np.float32)
-        for row, one in zip(samples, series, strict=True):
-            row[:] = one.values
-        segments: tuple[Segment, ...] = (Segment(0.0, samples),)
-    else:
-        sets = np.empty((len(starts), len(series), series[0].values.shape[-1]), np.float32)
+    starts = contents.segment_start_s or (0.0,)
+    sets = np.empty((len(starts), len(series), series[0].values.shape[-1]), np.float32)
+    # What float32 cannot hold becomes infinite, and is flagged as not finite where samples are judged.
+    with np.errstate(over="ignore", invalid="ignore"):
         for column, one in enumerate(series):
             sets[:, column] = one.values
-        segments = tuple(Segment(start, samples) for start, samples in zip(starts, sets, strict=True))
+    segments = tuple(Segment(start, samples) for start, samples in zip(starts, sets, strict=True))
     return Recording(
         path=path,
         channels=tuple(Channel(one.name, one.unit, one.source_name) for one in series),
