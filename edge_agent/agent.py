@@ -35,7 +35,9 @@ from models.contract import metrics
 from models.contract.encoding import to_record
 from models.contract.facts import ChannelFacts, MachineFacts, format_facts
 from models.contract.identity import record_id
+from models.contract.metrics import MetricDefinition
 from models.contract.records import GatewayHealth
+from models.contract.sparkplug import DataType
 from models.contract.units import parse_unit
 from models.contract.vocabulary import RecordKind
 from models.diagnosis.diagnose import BearingAt
@@ -46,7 +48,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from edge_agent.configuration import MachineTable, Settings
-    from edge_agent.journal import Stamp
+    from edge_agent.journal import Catalogue, Stamp
     from edge_agent.sources.base import Source
     from models.contract.records import Record
     from models.signal.windows import Block
@@ -116,7 +118,9 @@ async def run_agent(
     )
     async with JournalThread(journal) as disk:
         machines = [await _opened(table, folder, disk, tell) for table in settings.machine]
-        agent = Agent(settings, disk, machines, clock, tell=tell, observe=observe)
+        give_back_memory()
+        declared = await disk.call(journal.declared, _catalogue(machines))
+        agent = Agent(settings, disk, machines, clock, declared=declared, tell=tell, observe=observe)
         await agent.run(stop, exit_at_end=exit_at_end)
 
 
@@ -181,6 +185,7 @@ class Agent:
         machines: Sequence[Machine],
         clock: Clock,
         *,
+        declared: Catalogue,
         tell: Callable[[str], None],
         observe: Observer | None = None,
     ) -> None:
@@ -190,7 +195,7 @@ class Agent:
         self._clock = clock
         self._tell = tell
         self._observe = observe
-        self._node = _edge_node(settings, machines)
+        self._node = _edge_node(settings, machines, declared)
         outbox = settings.outbox
         self._uplink = Uplink(
             _broker(settings),
@@ -386,7 +391,7 @@ async def _next_block(blocks: AsyncIterator[Block], stopping: asyncio.Task[objec
                 await following
 
 
-def _edge_node(settings: Settings, machines: Sequence[Machine]) -> SparkplugNode:
+def _edge_node(settings: Settings, machines: Sequence[Machine], declared: Catalogue) -> SparkplugNode:
     """Return the edge node with everything it will ever declare, and the values that are known from the start."""
     now_ms = time.time_ns() // 1_000_000
     gateway = settings.gateway
@@ -394,10 +399,8 @@ def _edge_node(settings: Settings, machines: Sequence[Machine]) -> SparkplugNode
         gateway.group,
         gateway.name,
         {
-            machine.table.name: metrics.machine_metrics(
-                list(zip(machine.watch.feature_names, machine.watch.feature_units, strict=True))
-            )
-            for machine in machines
+            machine: [MetricDefinition(name, DataType(number), unit) for name, (number, unit) in definitions.items()]
+            for machine, definitions in declared.items()
         },
         [machine.table.machine_class for machine in machines],
     )
@@ -409,6 +412,19 @@ def _edge_node(settings: Settings, machines: Sequence[Machine]) -> SparkplugNode
         node.set_value(name, metrics.ASSET_ID, machine.table.asset_id, now_ms)
         node.set_value(name, metrics.ASSET_FACTS, format_facts(_machine_facts(machine)), now_ms)
     return node
+
+
+def _catalogue(machines: Sequence[Machine]) -> Catalogue:
+    """Return every metric that the configured machines will ever send."""
+    return {
+        machine.table.name: {
+            definition.name: (int(definition.datatype), definition.eng_unit)
+            for definition in metrics.machine_metrics(
+                list(zip(machine.watch.feature_names, machine.watch.feature_units, strict=True))
+            )
+        }
+        for machine in machines
+    }
 
 
 def _machine_facts(machine: Machine) -> MachineFacts:

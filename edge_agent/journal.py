@@ -11,9 +11,11 @@ on the disk: the agent calls them from one thread (`edge_agent.disk`).
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 import zlib
+from collections.abc import Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
@@ -22,12 +24,12 @@ from edge_agent import journal_schema
 from edge_agent.errors import JournalError, JournalFullError
 from edge_agent.sources.base import SourcePosition
 from models.contract.encoding import record_from_bytes, record_to_bytes
-from models.contract.errors import ContractError
+from models.contract.errors import ContractError, RecordError
 from models.contract.limits import PAYLOAD_BYTES
 from models.contract.vocabulary import DropReason, RecordKind
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     from models.contract.acknowledgement import Ranges
     from models.contract.records import Record
@@ -46,6 +48,10 @@ _DROP_ORDER: Final = (
     (RecordKind.ALARM, DropReason.BUDGET_ALARM),
 )
 """What goes first when the budget is exceeded; alarms only when nothing else is left."""
+
+
+Catalogue = Mapping[str, Mapping[str, tuple[int, str | None]]]
+"""Machine → metric name → number of its datatype, engUnit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,8 +142,11 @@ class Journal:
             self._keep_budget()
 
     def _insert(self, record: Record, stamp: Stamp) -> None:
-        payload = record_to_bytes(record)
-        if len(payload) > PAYLOAD_BYTES - _PAYLOAD_RESERVE:
+        try:
+            payload = record_to_bytes(record)
+        except RecordError:
+            payload = b""
+        if not 0 < len(payload) <= PAYLOAD_BYTES - _PAYLOAD_RESERVE:
             self._add(dropped_counter(DropReason.OVERSIZED), 1)
             return
         signed_id = record.record_id - (1 << 64) if record.record_id > _INTEGER_MAX else record.record_id
@@ -266,6 +275,23 @@ class Journal:
             self._records -= rows
             self._bytes -= int(size) + rows * ROW_OVERHEAD_BYTES
         return int(rows)
+
+    def declared(self, current: Catalogue) -> Catalogue:
+        """Return what the births must declare: what is configured now, and what waiting records still speak of.
+
+        A machine or channel that left the configuration is declared for as long as the outbox may hold records of it;
+        without that they could never be sent.
+        """
+        row = self._connection.execute("SELECT value FROM meta WHERE key = 'catalogue'").fetchone()
+        merged = {machine: dict(definitions) for machine, definitions in current.items()}
+        if row is not None and self._records:
+            for machine, definitions in json.loads(row[0]).items():
+                known = merged.setdefault(machine, {})
+                for name, (datatype, eng_unit) in definitions.items():
+                    known.setdefault(name, (datatype, eng_unit))
+        with self._transaction():
+            journal_schema.set_meta(self._connection, catalogue=json.dumps(merged))
+        return merged
 
     def next_bd_seq(self) -> int:
         """Return the birth/death number of the next CONNECT, 0 first, +1 each time over restarts, 255 → 0.

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SCHEMA_VERSION: Final = 1
+_LARGEST_JOURNAL: Final = 64 * 1024**3
+"""A header that states more is damaged itself."""
 
 SCHEMA: Final = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -114,6 +116,7 @@ def salvage(damaged: Path, into: sqlite3.Connection) -> tuple[int, int]:
     """
     saved = 0
     corrupt = 0
+    _lengthen(damaged)
     try:
         # Opened for writing, because a log beside it may hold the latest transactions.
         source = sqlite3.connect(damaged, isolation_level=None)
@@ -143,6 +146,22 @@ def salvage(damaged: Path, into: sqlite3.Connection) -> tuple[int, int]:
     finally:
         source.close()
     return saved, corrupt
+
+
+def _lengthen(damaged: Path) -> None:
+    """Give a truncated file the length that its header states: SQLite reads nothing of it otherwise.
+
+    Source: SQLite file format, 1.3 (page size at offset 16, pages at 28).
+    """
+    with damaged.open("r+b") as file:
+        head = file.read(32)
+        if len(head) < 32 or not head.startswith(b"SQLite format 3"):
+            return
+        page_bytes = int.from_bytes(head[16:18], "big")
+        stated = (65_536 if page_bytes == 1 else page_bytes) * int.from_bytes(head[28:32], "big")
+        file.seek(0, 2)
+        if file.tell() < stated <= _LARGEST_JOURNAL:
+            file.truncate(stated)
 
 
 def _is_whole(data: Any, crc: Any) -> bool:

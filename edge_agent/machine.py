@@ -41,8 +41,9 @@ if TYPE_CHECKING:
     from models.pipeline_state import PipelineState
     from models.signal.windows import Block, Window
 
-DIAGNOSIS_S: Final = 8.0
-"""Latest seconds kept for diagnosis: enough shaft turns for fault lines, 3.3 MB at 4 channels of 25.6 kHz."""
+DIAGNOSIS_S: Final = 5.0
+"""Latest seconds kept for diagnosis: enough shaft turns to name most faults. A diagnosis of 4 channels of 25.6 kHz
+takes 30 MB for a moment; twice as many seconds would take twice as much."""
 MAX_FINGERPRINTS: Final = 8
 """Operating states with a fingerprint of their own; as many as the pipeline has baselines."""
 _STATE: Final = ("machine", 1)
