@@ -46,13 +46,13 @@ def open_book(url: str) -> Engine:
     return engine
 
 
-def migrate(engine: Engine, revision: str = "head") -> None:
-    """Bring the tables to a revision; nothing happens if they are there already."""
+def migrate(engine: Engine, revision: str = "head", *, down: bool = False) -> None:
+    """Bring the tables up (or down) to a revision; nothing happens if they are there already."""
     with as_file(files("cloud.book") / "migrations") as scripts, engine.begin() as connection:
         configuration = Config()
         configuration.set_main_option("script_location", str(scripts).replace("%", "%%"))
         configuration.attributes["connection"] = connection
-        command.upgrade(configuration, revision)
+        (command.downgrade if down else command.upgrade)(configuration, revision)
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:

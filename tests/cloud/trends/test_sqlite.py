@@ -103,7 +103,7 @@ def test_late_data_corrects_every_rollup_whatever_the_order(tmp_path, store):
 
 
 def test_late_data_is_marked_late_in_its_bucket_only(store):
-    store.write([_stored(0), _stored(61)], [])
+    store.write([_stored(minute) for minute in range(120) if minute != 60], [])
     store.write([_stored(60, late=True)], [])
     (series,) = store.trend(ASSET, [RMS], DAY_START_MS, DAY_START_MS + 2 * HOUR_MS, 3).series
     assert dict(zip(series.t_ms.tolist(), series.late.tolist(), strict=True)) == {
