@@ -20,6 +20,7 @@ from models.contract.errors import ContractError, InputError
 from models.contract.topics import check_id
 from models.contract.units import parse_unit
 from models.recordings import Channel, Recording, read_recording
+from models.recordings.recording import ASSUMED_WORD_BYTES
 from plantpulse.demo.story import DemoChannel, DemoMachine, Story
 
 if TYPE_CHECKING:
@@ -29,11 +30,16 @@ if TYPE_CHECKING:
 PLAYING_TIME_S: Final = 75.0
 """Wall time that a long run is squeezed into; short recordings are played in real time."""
 
-SENT_SHARE: Final = 0.002
-"""Share of the raw bytes that summaries may take; sets the interval between them."""
-
-SUMMARY_BYTES_PER_CHANNEL: Final = 900
-"""About what one summary takes on the wire per channel, acknowledgement included."""
+SENT_SHARE: Final = 0.008
+"""Share of the raw bytes that may leave the gateway, everything included; recordings are short, so it is shared out:"""
+EVIDENCE_SHARE: Final = 0.001
+EVIDENCE_PACKAGES: Final = 4
+"""so much for one evidence package, of which a story brings a picture when healthy and one per step of its alarm,"""
+BIRTH_BYTES: Final = 8_000
+"""births, acknowledgements and the session itself,"""
+SUMMARY_BYTES_PER_CHANNEL: Final = 1_100
+"""and summaries for what is left (measured per channel, acknowledgement included)."""
+MIN_SUMMARIES: Final = 4
 
 _ENDINGS: Final = (".mat", ".npz", ".wav", ".parquet", ".csv", ".csv.gz")
 _LABELS: Final = "labels.csv"
@@ -144,7 +150,6 @@ def _run(entry: _Entry, speed: float | None) -> DemoMachine:
     shortest = min(segment.samples.shape[1] for segment in recording.segments)
     duration_s = recording.segments[-1].start_s + shortest / rate
     channels = _channels(recording.channels, entry.channel_names, _bearings([entry]))
-    evidence_bytes = 12_288
     return DemoMachine(
         name=_id(recording.path),
         machine_class="recorded",
@@ -157,7 +162,7 @@ def _run(entry: _Entry, speed: float | None) -> DemoMachine:
         overlap=0.0,
         learning_windows=max(8, min(100, len(recording.segments) // 8)),
         evidence={
-            "max_bytes": evidence_bytes,
+            "max_bytes": _evidence_bytes([entry], len(channels)),
             "waveform_s": shortest / rate,
             "spectrum_interval_s": round(duration_s / 3.0, 1),
         },
@@ -197,7 +202,11 @@ def _series(folder: Path, entries: Sequence[_Entry], speed: float | None) -> tup
         window_s=window_s,
         overlap=overlap,
         learning_windows=max(8, healthy_windows * 2 // 3),
-        evidence={"max_bytes": 8_192, "waveform_s": 0.1, "spectrum_interval_s": 3_600.0},
+        evidence={
+            "max_bytes": _evidence_bytes(playable, len(channels)),
+            "waveform_s": 0.1,
+            "spectrum_interval_s": 3_600.0,
+        },
     )
     return machine, notes
 
@@ -227,10 +236,22 @@ def _replay(entries: Sequence[_Entry], speed: float) -> dict[str, object]:
 
 
 def _summary_interval_s(entries: Sequence[_Entry], duration_s: float, channels: int) -> float:
-    """Return the interval at which summaries take about `SENT_SHARE` of the raw bytes, at least a second."""
-    raw = sum(entry.recording.samples_per_channel * channels * entry.recording.word_bytes for entry in entries)
-    summaries = max(1.0, raw * SENT_SHARE / (SUMMARY_BYTES_PER_CHANNEL * channels))
+    """Return the interval at which everything that is sent stays within `SENT_SHARE` of the raw bytes."""
+    left = _raw_bytes(entries, channels) * SENT_SHARE - BIRTH_BYTES
+    left -= EVIDENCE_PACKAGES * _evidence_bytes(entries, channels)
+    summaries = max(MIN_SUMMARIES, left / (SUMMARY_BYTES_PER_CHANNEL * channels))
     return round(max(1.0, duration_s / summaries), 1)
+
+
+def _evidence_bytes(entries: Sequence[_Entry], channels: int) -> int:
+    """Return what one evidence package may take, between the agent's least and one part on the wire."""
+    return int(min(65_536, max(4_096, _raw_bytes(entries, channels) * EVIDENCE_SHARE)))
+
+
+def _raw_bytes(entries: Sequence[_Entry], channels: int) -> float:
+    """Return what the sensors deliver at the common rate; 16 bits a sample however wide the files store them."""
+    rate = min(entry.recording.sample_rate_hz or 0.0 for entry in entries)
+    return sum(entry.recording.duration_s or 0.0 for entry in entries) * rate * channels * ASSUMED_WORD_BYTES
 
 
 def _channels(
