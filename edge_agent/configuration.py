@@ -8,18 +8,16 @@ Every setting is followed by its meaning, unit and the reason for its default.
 from __future__ import annotations
 
 import datetime as dt
-import difflib
 import hashlib
 import json
-import math
 import tomllib
 import uuid
-from dataclasses import dataclass
 from pathlib import Path  # noqa: TC003 - pydantic reads the annotations
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Self, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
+from edge_agent.complaints import TomlFile, explained, nearest
 from edge_agent.errors import ConfigurationError
 from edge_agent.sources import SOURCES, source_module
 from edge_agent.sources.base import SourceRequest, WantedChannel
@@ -29,7 +27,7 @@ from models.contract.topics import check_id
 from models.contract.units import parse_unit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
     from models.diagnosis.bearings import Bearing
 
@@ -62,6 +60,12 @@ def _checked_unit(text: str) -> str:
     unit = _as_value_error(lambda: parse_unit(text))
     if unit.quantity != QUANTITY:
         raise ValueError(f"unit {text!r} measures {unit.quantity}, a vibration channel needs g, mg or m/s2")
+    return text
+
+
+def _checked_kind(text: str) -> str:
+    if text not in SOURCES:
+        raise ValueError(f"unknown source kind {text!r}{nearest(text, SOURCES)}")
     return text
 
 
@@ -224,17 +228,11 @@ class SourceTable(Table):
 
     model_config = ConfigDict(extra="allow", frozen=True, strict=True, arbitrary_types_allowed=True)
 
-    kind: str
+    kind: Annotated[str, AfterValidator(_checked_kind)]
     speed: float = Field(default=1.0, gt=0.0)
     """Data seconds per second until the wall clock is reached; `inf` for as fast as possible."""
     start: Annotated[int | None, BeforeValidator(_start_ns)] = None
     """Wall time of the first sample; "now" unless given."""
-
-    @model_validator(mode="after")
-    def _known(self) -> Self:
-        if self.kind not in SOURCES:
-            raise ValueError(f"unknown source kind {self.kind!r}{_nearest(self.kind, SOURCES)}")
-        return self
 
     @property
     def own_keys(self) -> dict[str, Any]:
@@ -275,7 +273,7 @@ class MachineTable(Table):
 
         for detector in self.detectors or ():
             if detector not in DETECTORS:
-                raise ValueError(f"unknown detector {detector!r}{_nearest(detector, DETECTORS)}")
+                raise ValueError(f"unknown detector {detector!r}{nearest(detector, DETECTORS)}")
         names = [channel.name for channel in self.channel]
         for name in names:
             if names.count(name) > 1:
@@ -331,11 +329,11 @@ def parse_settings(text: str, name: str) -> Settings:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigurationError(f"{name}: broken TOML: {error}") from None
-    file = _File(name, key_lines(text))
+    file = TomlFile(name, key_lines(text))
     try:
         settings = Settings.model_validate(document)
     except ValidationError as error:
-        raise ConfigurationError(_explained(error, Settings, (), file)) from None
+        raise ConfigurationError(explained(error, Settings, (), file)) from None
     for number, machine in enumerate(settings.machine):
         place: KeyPath = ("machine", number, "source")
         _own_options(machine.source, place, file)
@@ -365,7 +363,7 @@ def configuration_hash(settings: Settings) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _own_options(source: SourceTable, place: KeyPath, file: _File) -> None:
+def _own_options(source: SourceTable, place: KeyPath, file: TomlFile) -> None:
     try:
         model = source_module(source.kind).Options
     except ImportError as error:
@@ -375,90 +373,4 @@ def _own_options(source: SourceTable, place: KeyPath, file: _File) -> None:
     try:
         model.model_validate(source.own_keys)
     except ValidationError as error:
-        raise ConfigurationError(_explained(error, model, place, file, tuple(SourceTable.model_fields))) from None
-
-
-@dataclass(frozen=True, slots=True)
-class _File:
-    """What complaints are about: the file's name, and on which line each key stands."""
-
-    name: str
-    lines: dict[KeyPath, int]
-
-    def line(self, path: KeyPath) -> int | None:
-        """Return the line of a key, or of the nearest table around it that stands in the file."""
-        return next((self.lines[path[:end]] for end in range(len(path), 0, -1) if path[:end] in self.lines), None)
-
-    def where(self, path: KeyPath) -> str:
-        line = self.line(path)
-        return self.name if line is None else f"{self.name}:{line}"
-
-
-def _table_name(path: KeyPath) -> str:
-    return ".".join(str(part) for part in path if not isinstance(part, int))
-
-
-def _nearest(word: str, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
-    return f", did you mean {near[0]!r}?" if near else f"; known are {', '.join(sorted(known))}"
-
-
-def _explained(
-    error: ValidationError, model: type[BaseModel], prefix: KeyPath, file: _File, also_known: tuple[str, ...] = ()
-) -> str:
-    """Return one line for the complaint that stands first in the file."""
-    complaints = []
-    for detail in error.errors():
-        path: KeyPath = (*prefix, *detail["loc"])
-        where = file.where(path)
-        key = path[-1] if path else ""
-        table = _table_name(path[:-1])
-        inside = f" in [{table}]" if table else ""
-        if detail["type"] == "extra_forbidden":
-            known = [*_known_keys(model, path[len(prefix) : -1]), *also_known]
-            text = f"unknown key {key!r}{inside}{_nearest(str(key), known)}"
-            rank = 0
-        elif detail["type"] == "missing":
-            text = f"key {key!r} is missing{inside}{_hint(str(key))}"
-            rank = 1
-        else:
-            message = str(detail.get("ctx", {}).get("error", detail["msg"]))
-            at = f"{_table_name(path)}: " if path else ""
-            text = f"{at}{message[0].lower() + message[1:] if message.startswith('Input') else message}"
-            if detail["type"] != "value_error" and not isinstance(detail["input"], dict):
-                text += f" (it is {detail['input']!r})"
-            rank = 2
-        line = file.line(path) or math.inf
-        # A mistyped key is also a missing one: the mistyped one explains more, so it is told first.
-        complaints.append((rank, line, f"{where}: {text}"))
-    first = min(complaints)[2]
-    more = len(complaints) - 1
-    return first if not more else f"{first} (and {more} more)"
-
-
-def _hint(key: str) -> str:
-    hints = {
-        "unit": ': say what the sensor delivers, such as unit = "g"',
-        "asset_id": ": a UUID that stays when the name changes; make one with uuidgen",
-    }
-    return hints.get(key, "")
-
-
-def _known_keys(model: type[BaseModel], path: KeyPath) -> list[str]:
-    """Return the keys that the table at `path` may have."""
-    for part in path:
-        if isinstance(part, int):
-            continue
-        field = next((f for n, f in model.model_fields.items() if part in (n, f.alias)), None)
-        inner = None if field is None else _table_of(field.annotation)
-        if inner is None:
-            break
-        model = inner
-    return [field.alias or key for key, field in model.model_fields.items()]
-
-
-def _table_of(annotation: Any) -> type[BaseModel] | None:
-    for candidate in (annotation, *getattr(annotation, "__args__", ())):
-        if isinstance(candidate, type) and issubclass(candidate, BaseModel):
-            return candidate
-    return None
+        raise ConfigurationError(explained(error, model, place, file, tuple(SourceTable.model_fields))) from None
