@@ -41,6 +41,8 @@ SURPRISE_CAP: Final = 15.0
 """Most that one harmonic may add, in nats (a chance of 3e-7)."""
 NAME_EVIDENCE: Final = 5.0
 """Evidence to name a fault: noise alone reaches 1.0 in fewer than one run of fifty."""
+SHORT_NAME_EVIDENCE: Final = 8.0
+"""The same in a short record: healthy rigs (IMS, 33 turns) reach 7 at the lines of a load that comes and goes."""
 UNCERTAIN_EVIDENCE: Final = 6.0
 """Evidence at which a line that may not be named is still worth a person's look."""
 NAME_DEPTH: Final = 0.18
@@ -156,6 +158,7 @@ class Doubt(StrEnum):
     """Why a lead is not named."""
 
     SHALLOW = "shallow"
+    WEAK = "weak"
     RIVAL = "rival"
     FRACTION = "fraction"
     STRANGER = "stranger"
@@ -207,7 +210,9 @@ def judge_bearings(
     highest = max(part.order(bearing) for bearing in bearings for part in Part)
     lines = envelope_lines(samples, sample_rate_hz, shaft_hz * (HARMONICS * highest * 1.02 + SIDEBANDS))
     candidates = _search_all(lines, shaft_hz, bearings)
-    name_depth = NAME_DEPTH if turns >= LONG_TURNS else SHORT_NAME_DEPTH
+    is_long = turns >= LONG_TURNS
+    name_depth = NAME_DEPTH if is_long else SHORT_NAME_DEPTH
+    name_evidence = NAME_EVIDENCE if is_long else SHORT_NAME_EVIDENCE
     parts = [candidate for candidate in candidates if candidate.part is not Part.CAGE]
     evident = [
         candidate
@@ -222,6 +227,7 @@ def judge_bearings(
     rival = _rival(silenced, shaft_hz, bearings, lead)
     applies = {
         Doubt.SHALLOW: lead.depth < name_depth,
+        Doubt.WEAK: lead.evidence < name_evidence,
         Doubt.RIVAL: rival is not None and rival.evidence >= RIVAL_EVIDENCE and rival.depth > RIVAL_DEPTH * lead.depth,
         Doubt.FRACTION: _is_fraction(lines, lead),
         Doubt.STRANGER: _stranger_depth(silenced, lead, bearings[lead.bearing_index], shaft_hz)

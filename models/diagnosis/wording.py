@@ -66,6 +66,7 @@ DOUBT_WORDS: Final = {
         "the line lies at the edge of where slip can move it",
         "Check that bearing type and speed are right.",
     ),
+    Doubt.WEAK: ("the record is too short to be sure", "Record longer."),
     Doubt.SHALLOW: (
         "the vibration follows it too faintly for damage",
         "Keep a healthy baseline of this machine and watch the trend.",
