@@ -13,35 +13,26 @@ import contextlib
 import random
 import time
 from collections.abc import AsyncGenerator, Callable
-from dataclasses import dataclass, replace
-from importlib import metadata
 from typing import TYPE_CHECKING, Final
 
+from edge_agent.assembly import Machine, agent_version, broker, catalogue, edge_node, machine_setup
 from edge_agent.clock import Clock
-from edge_agent.configuration import configuration_hash, source_options, source_request
+from edge_agent.configuration import source_options, source_request
 from edge_agent.disk import JournalThread
 from edge_agent.errors import JournalFullError
 from edge_agent.journal import Change, MachineProgress
 from edge_agent.journal_opening import open_journal
 from edge_agent.lanes import Lanes
-from edge_agent.machine import MachineSetup, MachineWatch
+from edge_agent.machine import MachineWatch
 from edge_agent.memory import give_back_memory, resident_mb
 from edge_agent.sources import source_module
 from edge_agent.sources.base import SourceError
-from edge_agent.sparkplug_node import SparkplugNode
-from edge_agent.uplink import Broker, Uplink
-from models.alarming import AlarmSettings
+from edge_agent.uplink import Uplink
 from models.contract import metrics
 from models.contract.encoding import to_record
-from models.contract.facts import ChannelFacts, MachineFacts, format_facts
 from models.contract.identity import record_id
-from models.contract.metrics import MetricDefinition
 from models.contract.records import GatewayHealth
-from models.contract.sparkplug import DataType
-from models.contract.units import parse_unit
 from models.contract.vocabulary import RecordKind
-from models.diagnosis.diagnose import BearingAt
-from models.pipeline import PipelineSettings
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -49,7 +40,6 @@ if TYPE_CHECKING:
 
     from edge_agent.configuration import MachineTable, Settings
     from edge_agent.journal import Catalogue, Stamp
-    from edge_agent.sources.base import Source
     from models.contract.records import Record
     from models.signal.windows import Block
 
@@ -65,23 +55,6 @@ _NS: Final = 1_000_000_000
 
 Observer = Callable[[int, bool, float], None]
 """Is told of each block: windows judged, whether records were committed, seconds from samples to disk."""
-
-
-@dataclass(slots=True)
-class Machine:
-    """One machine of the running agent."""
-
-    table: MachineTable
-    source: Source
-    watch: MachineWatch
-    epoch: int
-    detail: str
-
-    @property
-    def raw_bytes_per_sample(self) -> float:
-        """Return the sensor's bytes for one sample of all channels at the rate it is judged at."""
-        facts = self.source.facts
-        return len(facts.channels) * facts.word_bytes * facts.raw_rate_hz / facts.sample_rate_hz
 
 
 async def run_agent(
@@ -119,7 +92,7 @@ async def run_agent(
     async with JournalThread(journal) as disk:
         machines = [await _opened(table, folder, disk, tell) for table in settings.machine]
         give_back_memory()
-        declared = await disk.call(journal.declared, _catalogue(machines))
+        declared = await disk.call(journal.declared, catalogue(machines))
         agent = Agent(settings, disk, machines, clock, declared=declared, tell=tell, observe=observe)
         await agent.run(stop, exit_at_end=exit_at_end)
 
@@ -137,42 +110,6 @@ async def _opened(table: MachineTable, folder: Path, disk: JournalThread, tell: 
         # Seconds since 1970 never repeat, so records of a stream begun anew are never taken for those of the old one.
         return Machine(table, source, watch, int(time.time()), "")
     return Machine(table, source, watch, stored.position.epoch, stored.position.detail)
-
-
-def machine_setup(table: MachineTable, source: Source) -> MachineSetup:
-    """Return what the configuration and the opened source say about a machine."""
-    facts = source.facts
-    window_samples = max(1, round(table.window.length_s * facts.sample_rate_hz))
-    hop_samples = max(1, round(window_samples * (1.0 - table.window.overlap)))
-    pipeline = PipelineSettings(
-        asset_id=table.asset_id,
-        machine=table.name,
-        channel_names=facts.channels,
-        sample_rate_hz=facts.sample_rate_hz,
-        window_samples=window_samples,
-        speed_rpm=facts.speed_rpm or table.speed_rpm,
-        machine_group=table.machine_group,
-        support=table.support,
-        learning_windows=table.learning.windows,
-        summary_interval_s=table.summary_interval_s,
-        alarm=AlarmSettings(**table.alarm.model_dump()),
-    )
-    if table.detectors is not None:
-        pipeline = replace(pipeline, detectors=table.detectors)
-    bearings: dict[tuple[str, str], BearingAt] = {}
-    for channel in table.channel:
-        bearing = channel.known_bearing()
-        if bearing is not None:
-            point = channel.name.partition(".")[0]
-            bearings[bearing.name, point] = BearingAt(bearing, point)
-    return MachineSetup(
-        pipeline=pipeline,
-        hop_samples=hop_samples,
-        bearings=tuple(bearings.values()),
-        max_evidence_bytes=table.evidence.max_bytes,
-        waveform_s=table.evidence.waveform_s,
-        spectrum_interval_s=table.evidence.spectrum_interval_s,
-    )
 
 
 class Agent:
@@ -195,10 +132,10 @@ class Agent:
         self._clock = clock
         self._tell = tell
         self._observe = observe
-        self._node = _edge_node(settings, machines, declared)
+        self._node = edge_node(settings, machines, declared)
         outbox = settings.outbox
         self._uplink = Uplink(
-            _broker(settings),
+            broker(settings),
             self._node,
             disk,
             Lanes(outbox.in_flight, outbox.timeout_s, outbox.history_records_per_s, random.Random()),  # noqa: S311 - jitter
@@ -389,83 +326,3 @@ async def _next_block(blocks: AsyncIterator[Block], stopping: asyncio.Task[objec
             following.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await following
-
-
-def _edge_node(settings: Settings, machines: Sequence[Machine], declared: Catalogue) -> SparkplugNode:
-    """Return the edge node with everything it will ever declare, and the values that are known from the start."""
-    now_ms = time.time_ns() // 1_000_000
-    gateway = settings.gateway
-    node = SparkplugNode(
-        gateway.group,
-        gateway.name,
-        {
-            machine: [MetricDefinition(name, DataType(number), unit) for name, (number, unit) in definitions.items()]
-            for machine, definitions in declared.items()
-        },
-        [machine.table.machine_class for machine in machines],
-    )
-    node.set_value(None, metrics.ASSET_ID, gateway.asset_id, now_ms)
-    node.set_value(None, metrics.AGENT_VERSION, agent_version(), now_ms)
-    node.set_value(None, metrics.CONFIG_HASH, configuration_hash(settings), now_ms)
-    for machine in machines:
-        name = machine.table.name
-        node.set_value(name, metrics.ASSET_ID, machine.table.asset_id, now_ms)
-        node.set_value(name, metrics.ASSET_FACTS, format_facts(_machine_facts(machine)), now_ms)
-    return node
-
-
-def _catalogue(machines: Sequence[Machine]) -> Catalogue:
-    """Return every metric that the configured machines will ever send."""
-    return {
-        machine.table.name: {
-            definition.name: (int(definition.datatype), definition.eng_unit)
-            for definition in metrics.machine_metrics(
-                list(zip(machine.watch.feature_names, machine.watch.feature_units, strict=True))
-            )
-        }
-        for machine in machines
-    }
-
-
-def _machine_facts(machine: Machine) -> MachineFacts:
-    table, facts = machine.table, machine.source.facts
-    bearings = [channel.known_bearing() for channel in table.channel]
-    return MachineFacts(
-        machine_class=table.machine_class,
-        speed_rpm=facts.speed_rpm or table.speed_rpm,
-        machine_group=table.machine_group,
-        support=table.support,
-        feature_hash=machine.watch.pipeline.extractor.hash,
-        window_s=table.window.length_s,
-        summary_interval_s=table.summary_interval_s,
-        channels=tuple(
-            ChannelFacts(
-                channel.name,
-                parse_unit(channel.unit).eng_unit,
-                facts.sample_rate_hz,
-                facts.word_bytes,
-                None if bearing is None else bearing.name,
-            )
-            for channel, bearing in zip(table.channel, bearings, strict=True)
-        ),
-    )
-
-
-def _broker(settings: Settings) -> Broker:
-    mqtt = settings.mqtt
-    return Broker(
-        host=mqtt.host,
-        port=mqtt.port,
-        client_id=f"edge-{settings.gateway.asset_id}",
-        keepalive_s=mqtt.keepalive_s,
-        username=mqtt.username,
-        password_file=mqtt.password_file,
-    )
-
-
-def agent_version() -> str:
-    """Return the installed version."""
-    try:
-        return metadata.version("plantpulse")
-    except metadata.PackageNotFoundError:
-        return "0"

@@ -144,8 +144,8 @@ def _incarnation(
     elif reason is None and meta["clean"] != "1" and not same_boot and meta["synchronous"] != "FULL":
         reason = "power cut with synchronous below FULL"
     incarnation = meta.get("incarnation", "") if reason is None else str(uuid.uuid4())
-    if reason is not None:
-        tell(f"outbox incarnation {incarnation} ({reason})")
+    if reason not in (None, "created"):
+        tell(f"the outbox begins a new incarnation {incarnation} ({reason})")
     connection.execute("BEGIN IMMEDIATE")
     journal_schema.set_meta(
         connection,

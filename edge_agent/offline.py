@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from edge_agent.agent import machine_setup
+from edge_agent.assembly import machine_setup
 from edge_agent.configuration import source_request
 from edge_agent.machine import MachineWatch
 from edge_agent.sources import source_module

@@ -92,7 +92,7 @@ def _tell(line: str) -> None:
 
 def _check(settings: Settings, folder: Path, *, as_json: bool) -> int:
     """Open everything that can be opened without running and say what was found."""
-    from edge_agent.agent import machine_setup
+    from edge_agent.assembly import machine_setup
     from edge_agent.configuration import configuration_hash, source_options, source_request
     from edge_agent.machine import MachineWatch
     from edge_agent.sources import source_module

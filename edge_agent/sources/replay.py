@@ -116,7 +116,7 @@ class ReplaySource:
         self._clock_ns = clock_ns
         self._detail = ""
         self._loaded: tuple[int, tuple[NDArray[np.float32], ...], Recording] | None = None
-        recordings = [_read(file, request.channels) for file in files]
+        recordings = [_read(file, request.machine) for file in files]
         rates = [_rate(recording) for recording in recordings]
         wanted = request.sample_rate_hz or min(rates)
         for recording, rate in zip(recordings, rates, strict=True):
@@ -208,7 +208,7 @@ class ReplaySource:
         return piece[:, : stretch.samples], speed, recording.word_bytes
 
     def _load(self, number: int) -> tuple[tuple[NDArray[np.float32], ...], Recording]:
-        recording = _read(self._files[number], self._request.channels)
+        recording = _read(self._files[number], self._request.machine)
         rows, factors = _channel_rows(recording, self._request.channels)
         pieces = tuple(
             resample_down(
@@ -221,12 +221,12 @@ class ReplaySource:
         return pieces, recording
 
 
-def _read(file: FileOptions, channels: Sequence[WantedChannel]) -> Recording:
+def _read(file: FileOptions, machine: str) -> Recording:
     try:
         # The unit a file does not state is the configuration's; asked for here so that the reader need not guess.
         return read_recording(file.path, sample_rate_hz=file.sample_rate_hz, unit=file.unit, speed_rpm=file.speed_rpm)
     except InputError as error:
-        raise SourceError(f"source of channel {channels[0].name}: {error}") from error
+        raise SourceError(f"machine {machine}: {error}") from error
 
 
 def _rate(recording: Recording) -> float:

@@ -160,88 +160,84 @@ def test_a_data_directory_that_cannot_be_written_is_one_clear_line(tmp_path, ope
         opened()
 
 
-class TestIncarnation:
-    """When an outbox gets a new name (wire.md 2)."""
-
-    def test_stays_over_an_ordinary_restart(self, opened):
-        first = opened()
-        first.close()
-        assert opened().incarnation == first.incarnation
-
-    @pytest.mark.parametrize(
-        ("synchronous", "boot_id", "stays"),
-        [
-            ("FULL", "another boot", True),
-            ("NORMAL", "boot", True),
-            ("NORMAL", "another boot", False),
-            ("NORMAL", "", False),
-        ],
-    )
-    def test_changes_after_an_unclean_boot_only_when_the_disk_was_not_waited_for(
-        self, opened, synchronous, boot_id, stays
-    ):
-        first = opened(synchronous=synchronous)
-        _kill(first)
-        assert (opened(boot_id=boot_id, synchronous=synchronous).incarnation == first.incarnation) is stays
-
-    def test_changes_when_the_file_was_put_back_from_a_copy(self, opened, tmp_path):
-        first = opened()
-        _commit(first, small_record(1))
-        first.close()
-        path = tmp_path / "data" / "journal.sqlite"
-        copy = path.read_bytes()
-        path.rename(path.with_suffix(".old"))
-        path.write_bytes(copy)
-        again = opened()
-        assert again.incarnation != first.incarnation
-        assert _sequences(again) == [1]
-        assert "(restored)" in opened.said[-1]
+def test_the_incarnation_stays_over_an_ordinary_restart(opened):
+    first = opened()
+    first.close()
+    assert opened().incarnation == first.incarnation
 
 
-class TestSalvage:
-    """A damaged file is set aside, what is readable is saved, and a person is told."""
+@pytest.mark.parametrize(
+    ("synchronous", "boot_id", "stays"),
+    [
+        ("FULL", "another boot", True),
+        ("NORMAL", "boot", True),
+        ("NORMAL", "another boot", False),
+        ("NORMAL", "", False),
+    ],
+)
+def test_the_incarnation_changes_after_an_unclean_boot_only_when_the_disk_was_not_waited_for(
+    opened, synchronous, boot_id, stays
+):
+    first = opened(synchronous=synchronous)
+    _kill(first)
+    assert (opened(boot_id=boot_id, synchronous=synchronous).incarnation == first.incarnation) is stays
 
-    def test_a_file_that_is_no_database(self, opened, tmp_path):
-        first = opened()
-        first.close()
-        path = tmp_path / "data" / "journal.sqlite"
-        path.write_bytes(b"garbage" * 1000)
-        again = opened()
-        assert again.incarnation != first.incarnation
-        assert again.pending_records == 0
-        assert [p.name for p in path.parent.glob("journal.sqlite.corrupt-*")]
-        assert any("was damaged: set aside" in line for line in opened.said)
-        assert again.counters()["salvages"] == 1
 
-    def test_damaged_pages_in_the_middle_cost_only_what_lies_on_them(self, opened, tmp_path):
-        first = opened()
-        progress = MachineProgress(ASSET, SourcePosition(1, 2), b"state")
-        _commit(first, *(small_record(n, size=2_000) for n in range(1, 201)), progress=progress)
-        first.close()
-        path = tmp_path / "data" / "journal.sqlite"
-        data = bytearray(path.read_bytes())
-        middle = len(data) // 2 // 4096 * 4096
-        data[middle : middle + 8192] = b"\xff" * 8192
-        path.write_bytes(data)
-        again = opened()
-        ids = [
-            p.record.record_id for p in again.pending(RecordKind.SUMMARY, after=0, up_to=EVERYTHING, limit=1_000)
-        ]
-        # Two pages of the tree are gone: leaf pages hold two such records each, and what is left is in order.
-        assert len(ids) >= 190
-        assert ids == sorted(ids)
-        assert again.progress(ASSET) == progress
-        assert again.incarnation != first.incarnation
+def test_the_incarnation_changes_when_the_file_was_put_back_from_a_copy(opened, tmp_path):
+    first = opened()
+    _commit(first, small_record(1))
+    first.close()
+    path = tmp_path / "data" / "journal.sqlite"
+    copy = path.read_bytes()
+    path.rename(path.with_suffix(".old"))
+    path.write_bytes(copy)
+    again = opened()
+    assert again.incarnation != first.incarnation
+    assert _sequences(again) == [1]
+    assert "(restored)" in opened.said[-1]
 
-    def test_a_truncated_file(self, opened, tmp_path):
-        first = opened()
-        _commit(first, *(small_record(n, size=500) for n in range(1, 101)))
-        first.close()
-        path = tmp_path / "data" / "journal.sqlite"
-        path.write_bytes(path.read_bytes()[:-20_000])
-        again = opened()
-        assert 0 < again.pending_records < 100
-        _commit(again, small_record(1_000))
+
+def test_salvage_of_a_file_that_is_no_database(opened, tmp_path):
+    first = opened()
+    first.close()
+    path = tmp_path / "data" / "journal.sqlite"
+    path.write_bytes(b"garbage" * 1000)
+    again = opened()
+    assert again.incarnation != first.incarnation
+    assert again.pending_records == 0
+    assert [p.name for p in path.parent.glob("journal.sqlite.corrupt-*")]
+    assert any("was damaged: set aside" in line for line in opened.said)
+    assert again.counters()["salvages"] == 1
+
+
+def test_salvage_of_damaged_pages_in_the_middle_cost_only_what_lies_on_them(opened, tmp_path):
+    first = opened()
+    progress = MachineProgress(ASSET, SourcePosition(1, 2), b"state")
+    _commit(first, *(small_record(n, size=2_000) for n in range(1, 201)), progress=progress)
+    first.close()
+    path = tmp_path / "data" / "journal.sqlite"
+    data = bytearray(path.read_bytes())
+    middle = len(data) // 2 // 4096 * 4096
+    data[middle : middle + 8192] = b"\xff" * 8192
+    path.write_bytes(data)
+    again = opened()
+    ids = [p.record.record_id for p in again.pending(RecordKind.SUMMARY, after=0, up_to=EVERYTHING, limit=1_000)]
+    # Two pages of the tree are gone: leaf pages hold two such records each, and what is left is in order.
+    assert len(ids) >= 190
+    assert ids == sorted(ids)
+    assert again.progress(ASSET) == progress
+    assert again.incarnation != first.incarnation
+
+
+def test_salvage_of_a_truncated_file(opened, tmp_path):
+    first = opened()
+    _commit(first, *(small_record(n, size=500) for n in range(1, 101)))
+    first.close()
+    path = tmp_path / "data" / "journal.sqlite"
+    path.write_bytes(path.read_bytes()[:-20_000])
+    again = opened()
+    assert 0 < again.pending_records < 100
+    _commit(again, small_record(1_000))
 
 
 def test_births_declare_what_waiting_records_speak_of_even_when_the_machine_has_left(opened):

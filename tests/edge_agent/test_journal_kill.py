@@ -63,14 +63,10 @@ def test_what_was_committed_is_there_after_every_kill_exactly_once(tmp_path, see
         worker.wait()
         assert heard == list(range(heard[0], heard[0] + len(heard))) if heard else True
         said = max([said, *heard])
-        journal = open_journal(
-            tmp_path, max_bytes=1 << 28, synchronous="FULL", boot_id="boot", tell=lambda _line: None
-        )
+        journal = open_journal(tmp_path, max_bytes=1 << 28, synchronous="FULL", boot_id="boot", tell=lambda _line: None)
         progress = journal.progress(ASSET)
         stood = 0 if progress is None else progress.position.next_index
-        ids = [
-            p.record.record_id for p in journal.pending(RecordKind.SUMMARY, after=0, up_to=2**62, limit=1_000_000)
-        ]
+        ids = [p.record.record_id for p in journal.pending(RecordKind.SUMMARY, after=0, up_to=2**62, limit=1_000_000)]
         assert stood >= said
         assert ids == [window * 10 + part for window in range(1, stood + 1) for part in range(3)]
         assert progress is None or progress.state == str(stood).encode()

@@ -1,0 +1,162 @@
+"""From settings to parts: what the configuration and an opened source say, in the words of each part of the agent."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from importlib import metadata
+from typing import TYPE_CHECKING
+
+from edge_agent.configuration import configuration_hash
+from edge_agent.machine import MachineSetup, MachineWatch
+from edge_agent.sparkplug_node import SparkplugNode
+from edge_agent.uplink import Broker
+from models.alarming import AlarmSettings
+from models.contract import metrics
+from models.contract.facts import ChannelFacts, MachineFacts, format_facts
+from models.contract.metrics import MetricDefinition
+from models.contract.sparkplug import DataType
+from models.contract.units import parse_unit
+from models.diagnosis.diagnose import BearingAt
+from models.pipeline import PipelineSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from edge_agent.configuration import MachineTable, Settings
+    from edge_agent.journal import Catalogue
+    from edge_agent.sources.base import Source
+
+
+@dataclass(slots=True)
+class Machine:
+    """One machine of the running agent."""
+
+    table: MachineTable
+    source: Source
+    watch: MachineWatch
+    epoch: int
+    detail: str
+
+    @property
+    def raw_bytes_per_sample(self) -> float:
+        """Return the sensor's bytes for one sample of all channels at the rate it is judged at."""
+        facts = self.source.facts
+        return len(facts.channels) * facts.word_bytes * facts.raw_rate_hz / facts.sample_rate_hz
+
+
+def machine_setup(table: MachineTable, source: Source) -> MachineSetup:
+    """Return what the configuration and the opened source say about a machine."""
+    facts = source.facts
+    window_samples = max(1, round(table.window.length_s * facts.sample_rate_hz))
+    hop_samples = max(1, round(window_samples * (1.0 - table.window.overlap)))
+    pipeline = PipelineSettings(
+        asset_id=table.asset_id,
+        machine=table.name,
+        channel_names=facts.channels,
+        sample_rate_hz=facts.sample_rate_hz,
+        window_samples=window_samples,
+        speed_rpm=facts.speed_rpm or table.speed_rpm,
+        machine_group=table.machine_group,
+        support=table.support,
+        learning_windows=table.learning.windows,
+        summary_interval_s=table.summary_interval_s,
+        alarm=AlarmSettings(**table.alarm.model_dump()),
+    )
+    if table.detectors is not None:
+        pipeline = replace(pipeline, detectors=table.detectors)
+    bearings: dict[tuple[str, str], BearingAt] = {}
+    for channel in table.channel:
+        bearing = channel.known_bearing()
+        if bearing is not None:
+            point = channel.name.partition(".")[0]
+            bearings[bearing.name, point] = BearingAt(bearing, point)
+    return MachineSetup(
+        pipeline=pipeline,
+        hop_samples=hop_samples,
+        bearings=tuple(bearings.values()),
+        max_evidence_bytes=table.evidence.max_bytes,
+        waveform_s=table.evidence.waveform_s,
+        spectrum_interval_s=table.evidence.spectrum_interval_s,
+    )
+
+
+def edge_node(settings: Settings, machines: Sequence[Machine], declared: Catalogue) -> SparkplugNode:
+    """Return the edge node with everything it will ever declare, and the values that are known from the start."""
+    now_ms = time.time_ns() // 1_000_000
+    gateway = settings.gateway
+    node = SparkplugNode(
+        gateway.group,
+        gateway.name,
+        {
+            machine: [MetricDefinition(name, DataType(number), unit) for name, (number, unit) in definitions.items()]
+            for machine, definitions in declared.items()
+        },
+        [machine.table.machine_class for machine in machines],
+    )
+    node.set_value(None, metrics.ASSET_ID, gateway.asset_id, now_ms)
+    node.set_value(None, metrics.AGENT_VERSION, agent_version(), now_ms)
+    node.set_value(None, metrics.CONFIG_HASH, configuration_hash(settings), now_ms)
+    for machine in machines:
+        name = machine.table.name
+        node.set_value(name, metrics.ASSET_ID, machine.table.asset_id, now_ms)
+        node.set_value(name, metrics.ASSET_FACTS, format_facts(_machine_facts(machine)), now_ms)
+    return node
+
+
+def catalogue(machines: Sequence[Machine]) -> Catalogue:
+    """Return every metric that the configured machines will ever send."""
+    return {
+        machine.table.name: {
+            definition.name: (int(definition.datatype), definition.eng_unit)
+            for definition in metrics.machine_metrics(
+                list(zip(machine.watch.feature_names, machine.watch.feature_units, strict=True))
+            )
+        }
+        for machine in machines
+    }
+
+
+def _machine_facts(machine: Machine) -> MachineFacts:
+    table, facts = machine.table, machine.source.facts
+    bearings = [channel.known_bearing() for channel in table.channel]
+    return MachineFacts(
+        machine_class=table.machine_class,
+        speed_rpm=facts.speed_rpm or table.speed_rpm,
+        machine_group=table.machine_group,
+        support=table.support,
+        feature_hash=machine.watch.pipeline.extractor.hash,
+        window_s=table.window.length_s,
+        summary_interval_s=table.summary_interval_s,
+        channels=tuple(
+            ChannelFacts(
+                channel.name,
+                parse_unit(channel.unit).eng_unit,
+                facts.sample_rate_hz,
+                facts.word_bytes,
+                None if bearing is None else bearing.name,
+            )
+            for channel, bearing in zip(table.channel, bearings, strict=True)
+        ),
+    )
+
+
+def broker(settings: Settings) -> Broker:
+    """Return where to connect; the asset id names the connection, because names may change."""
+    mqtt = settings.mqtt
+    return Broker(
+        host=mqtt.host,
+        port=mqtt.port,
+        client_id=f"edge-{settings.gateway.asset_id}",
+        keepalive_s=mqtt.keepalive_s,
+        username=mqtt.username,
+        password_file=mqtt.password_file,
+    )
+
+
+def agent_version() -> str:
+    """Return the installed version."""
+    try:
+        return metadata.version("plantpulse")
+    except metadata.PackageNotFoundError:
+        return "0"
