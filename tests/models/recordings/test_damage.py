@@ -74,7 +74,7 @@ def test_a_damaged_file_gives_samples_or_one_line(tmp_path, write, ending):
     write(whole)
     assert read_recording(whole).samples_per_channel > 0
     content = whole.read_bytes()
-    rng = random.Random(write.__name__)  # noqa: S311 - a repeatable seed is the point
+    rng = random.Random(write.__name__)
     damaged = tmp_path / f"damaged{ending}"
     for _ in range(FILES):
         changed = bytearray(content)
