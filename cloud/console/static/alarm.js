@@ -145,7 +145,7 @@ async function refresh() {
     return;
   }
   showHead();
-  if (alarm.evidence !== before || (!evidence && alarm.evidence !== "none")) await fetchEvidence();
+  if (alarm.evidence !== "none" && (alarm.evidence !== before || !evidence)) await fetchEvidence();
   put(byId("checks"), checks());
   showLines();
   showBaseline();

@@ -1,6 +1,7 @@
 // The one way to plotly.js: loads it when the first chart needs it, and gives every chart the page's own look.
 
 import { element, put, save } from "./dom.js";
+import { number } from "./format.js";
 
 let loading = null;
 
@@ -76,6 +77,7 @@ export function layout(colours, more) {
 }
 
 const ROWS_SHOWN = 1000;
+const DIGITS = 5;
 const quoted = (value) => (/[",\n]/.test(String(value)) ? `"${String(value).replaceAll('"', '""')}"` : String(value ?? ""));
 
 /** Lines of comma-separated values. */
@@ -84,7 +86,7 @@ export const csv = (heads, rows) => [heads, ...rows].map((row) => row.map(quoted
 /**
  * The table behind a chart, for screen readers and for copying; filled when it is opened.
  *
- * @param data returns `{heads, rows}`: texts and rows of texts.
+ * @param data returns `{heads, rows}`: texts, and rows of texts and numbers; the file gets the numbers as they are.
  */
 export function tableBehind(name, fileName, data) {
   const box = element("div", { class: "table-box", tabindex: 0, role: "region", "aria-label": `Table of ${name}` });
@@ -100,7 +102,7 @@ export function tableBehind(name, fileName, data) {
         { class: "list compact" },
         element("caption", { class: "unseen" }, name),
         element("thead", {}, element("tr", {}, heads.map((head) => element("th", { scope: "col", class: "number" }, head)))),
-        element("tbody", {}, rows.slice(0, ROWS_SHOWN).map((row) => element("tr", {}, row.map((cell) => element("td", { class: "number" }, String(cell ?? "")))))),
+        element("tbody", {}, rows.slice(0, ROWS_SHOWN).map((row) => element("tr", {}, row.map((cell) => element("td", { class: "number" }, typeof cell === "number" ? number(cell, DIGITS) : (cell ?? "")))))),
       ),
     );
   };

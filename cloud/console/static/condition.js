@@ -2,6 +2,8 @@
 
 import { PRIORITIES, highestPriority, signWord } from "./signs.js";
 
+const HOUR_MS = 3_600_000;
+
 /** Worst first; the order of the fleet list and of the filter. */
 export const CONDITIONS = [...PRIORITIES, "nodata", "uncertain", "learning", "normal", "off"];
 
@@ -38,12 +40,17 @@ export function places(machine) {
   return { site, area };
 }
 
-/** Change of health over the last `hours`, or null where one end is missing. */
+/**
+ * Change of health since the last value that is at least `hours` old, as `{change, value, at}`; null where there is none.
+ * The trend comes in buckets named by their start, so a value is as old as its bucket's end.
+ */
 export function healthChange(machine, hours, now = Date.now()) {
   const { t_ms: times = [], value = [] } = machine.health_trend ?? {};
-  const before = times.findLastIndex((t, index) => t <= now - hours * 3_600_000 && value[index] !== null);
-  if (before < 0 || machine.health_index === null || machine.stale) return null;
+  if (machine.health_index === null || machine.stale || times.length < 2) return null;
+  const steps = times.slice(1).map((t, at) => t - times[at]).sort((a, b) => a - b);
+  const step = steps[Math.floor(steps.length / 2)];
+  const before = times.findLastIndex((t, at) => t + step <= now - hours * HOUR_MS && value[at] !== null);
   // A value from long before the shift says nothing about the shift.
-  if (now - times[before] > 2 * hours * 3_600_000 + 6 * 3_600_000) return null;
-  return machine.health_index - value[before];
+  if (before < 0 || now - times[before] - step > 2 * hours * HOUR_MS + step) return null;
+  return { change: machine.health_index - value[before], value: value[before], at: times[before] };
 }

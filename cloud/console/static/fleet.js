@@ -5,13 +5,14 @@ import { age, nothing, numberCell } from "./cells.js";
 import { CONDITIONS, condition, conditionWords, healthChange, places, worseFirst } from "./condition.js";
 import { byId, element, pageOf, put } from "./dom.js";
 import { filters, found, offer } from "./filters.js";
-import { MINUS, NONE, fixed, number, plural, sentenceCase, stateWords } from "./format.js";
+import { MINUS, NONE, fixed, number, plural, sentenceCase, stateWords, time } from "./format.js";
 import { refill } from "./keyboard.js";
 import { start } from "./shell.js";
 import { PRIORITIES, counts, mark, signWord } from "./signs.js";
 import { sparkline } from "./sparkline.js";
 
 const SHIFT_HOURS = 8;
+const NOTICED_CHANGE = 5; // points of health; less is the breathing of a healthy machine
 const form = byId("filters");
 let machines = [];
 
@@ -33,11 +34,17 @@ function alarmsCell(machine) {
   return element("td", { class: open.length ? "c-alarms" : "c-alarms none", "data-label": "Alarms" }, open.length ? open : NONE);
 }
 
+function changeCell(machine) {
+  const past = healthChange(machine, SHIFT_HOURS);
+  const steps = past === null ? 0 : Math.round(past.change);
+  const words = past === null ? NONE : steps === 0 ? "0" : `${steps > 0 ? "+" : MINUS}${Math.abs(steps)}`;
+  const kind = steps <= -NOTICED_CHANGE ? "c-change whole worse" : Math.abs(steps) < NOTICED_CHANGE ? "c-change whole none" : "c-change whole";
+  return numberCell(words, { class: kind, title: past && `was ${fixed(past.value, 0)} on ${time(past.at)}` }, "Change");
+}
+
 function row(machine) {
   const key = condition(machine);
-  const change = healthChange(machine, SHIFT_HOURS);
   const isQuiet = ["normal", "off"].includes(key);
-  const rising = change === null || Math.abs(change) < 1 ? "" : change < 0 ? " worse" : " better";
   return element(
     "tr",
     { "data-id": machine.id, tabindex: -1, class: isQuiet ? "quiet-row" : `row-${key}` },
@@ -50,7 +57,7 @@ function row(machine) {
     ),
     numberCell(fixed(machine.health_index, 0), { class: `c-health whole${machine.stale ? " old" : ""}` }, "Health"),
     element("td", { class: "c-spark", "data-label": "30 days" }, sparkline(machine.health_trend)),
-    numberCell(change === null ? NONE : Math.abs(change) < 1 ? "0" : `${change > 0 ? "+" : MINUS}${fixed(Math.abs(change), 0)}`, { class: `c-change whole${rising}` }, "8 h"),
+    changeCell(machine),
     numberCell(number(machine.score), { class: machine.score === null ? "c-score none" : machine.score >= 1 ? "c-score above" : "c-score" }, "Score"),
     element("td", { class: machine.zone ? "c-zone" : "c-zone none", "data-label": "ISO" }, machine.zone ? `Zone ${machine.zone}` : NONE),
     alarmsCell(machine),

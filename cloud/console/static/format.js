@@ -2,7 +2,7 @@
 
 export const MINUS = "−";
 export const NONE = "–"; // stands where there is no value
-const THIN = " ";
+const THIN = "\u202f"; // narrow, and a number and its unit stay on one line
 
 const UNITS = { "1": "", "m/s2": "m/s²", "mm/s2": "mm/s²", Cel: "°C", "[g]": "g", "[degF]": "°F", By: "B" };
 
@@ -15,11 +15,12 @@ export function number(value, digits = 3) {
   const size = Math.abs(value);
   let text;
   if (size === 0) text = "0";
+  else if (Number.isInteger(value)) text = grouped(value);
   else if (size >= 1e12 || size < 1e-4) {
     const [mantissa, exponent] = value.toExponential(digits - 1).split("e");
     text = `${mantissa} × 10${superscript(Number(exponent))}`;
   } else if (size >= 10 ** (digits - 1)) text = grouped(Math.round(value));
-  else text = Number.isInteger(value) ? String(value) : value.toPrecision(digits);
+  else text = value.toPrecision(digits);
   return text.replace("-", MINUS);
 }
 

@@ -1,7 +1,7 @@
 // One gateway, or a foreign Sparkplug node: how it is doing, and the latest value of every metric it declared.
 
 import { get, getAll } from "./api.js";
-import { age, aligned, fact, nothing } from "./cells.js";
+import { age, aligned, fact, nothing, quantity } from "./cells.js";
 import { byId, element, idOfPage, pageOf, put } from "./dom.js";
 import { filters, found } from "./filters.js";
 import { NONE, bytes, number, plural, unitWords } from "./format.js";
@@ -55,8 +55,8 @@ function facts() {
     fact("Waiting", number(gateway.pending), "records"),
     fact("Dropped", droppedWords(gateway)),
     fact("Clock", clockWords(gateway)),
-    fact("CPU", number(gateway.cpu_percent), "%"),
-    fact("Memory", number(gateway.rss_mb), "MB"),
+    fact("CPU", quantity(gateway.cpu_percent, "%")),
+    fact("Memory", quantity(gateway.rss_mb, "MB")),
     fact("Sent", bytes(gateway.sent_bytes), `${sentShare(gateway)} of ${bytes(gateway.raw_bytes)} raw`),
     fact("Stored", number(gateway.records_stored), `records, ${number(gateway.records_duplicate)} came twice`),
   ];
@@ -64,8 +64,7 @@ function facts() {
     fact("State", mark(gatewaySign(gateway), gatewayWords(gateway))),
     fact("Last seen", age(gateway.last_seen)),
     gateway.foreign ? [] : ours,
-    fact("Quarantine", number(gateway.quarantined), "payloads"),
-    fact("Sequence gaps", number(gateway.sequence_gaps), `${plural(gateway.rebirths ?? 0, "rebirth")} asked for`),
+    fact("Quarantine", number(gateway.quarantined), `${plural(gateway.sequence_gaps ?? 0, "sequence gap")}, ${plural(gateway.rebirths ?? 0, "rebirth")} asked for`),
   ];
 }
 

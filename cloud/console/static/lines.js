@@ -10,6 +10,10 @@ export function slipOf(line) {
   return SLIP_SHARE.other;
 }
 
+const APART_BINS = 3; // a Hann window is four bins wide: closer maxima are one peak
+const APART_SHARE = 0.005;
+const SHAFT_HARMONICS = 10; // beyond these any frequency is close to some harmonic
+
 /** The highest local maxima, as `{hz, amplitude}`, highest first; the frequency is refined by a parabola through three bins. */
 export function findPeaks(values, stepHz, count) {
   const peaks = [];
@@ -20,7 +24,12 @@ export function findPeaks(values, stepHz, count) {
     const shift = bend === 0 ? 0 : (0.5 * (before - after)) / bend;
     peaks.push({ hz: (at + shift) * stepHz, amplitude: here });
   }
-  return peaks.sort((a, b) => b.amplitude - a.amplitude).slice(0, count);
+  const highest = [];
+  for (const peak of peaks.sort((a, b) => b.amplitude - a.amplitude)) {
+    if (highest.length === count) break;
+    if (highest.every((other) => Math.abs(other.hz - peak.hz) > Math.max(APART_BINS * stepHz, APART_SHARE * peak.hz))) highest.push(peak);
+  }
+  return highest;
 }
 
 /** What a peak may belong to: a fault line within its slip band, or a harmonic of the shaft; null for neither. */
@@ -32,5 +41,5 @@ export function lineNear(hz, stepHz, faultLines, speedRpm) {
   if (!speedRpm) return null;
   const order = (hz * 60) / speedRpm;
   const harmonic = Math.round(order);
-  return harmonic >= 1 && harmonic <= 20 && Math.abs(order - harmonic) * (speedRpm / 60) <= Math.max(stepHz, 0.005 * hz) ? `${harmonic}× shaft` : null;
+  return harmonic >= 1 && harmonic <= SHAFT_HARMONICS && Math.abs(order - harmonic) * (speedRpm / 60) <= Math.max(stepHz, APART_SHARE * hz) ? `${harmonic}× shaft` : null;
 }

@@ -103,15 +103,17 @@ function showHead() {
     fact("Vibration", machine.zone ? `Zone ${machine.zone}` : NONE, group && support ? `ISO 20816-3 group ${group}, ${support}` : "group and support not configured"),
     fact("Running", stateWords(machine.operating_state), speed ? `nominal ${number(speed, 4)} rpm` : null),
     fact("Last data", age(machine.last_data), machine.stale ? "older than expected" : null),
-    fact("Gateway", element("a", { href: pageOf("gateways", machine.gateway) }, machine.gateway), sentenceCase(machine.class ?? "")),
+    fact("Gateway", element("a", { href: pageOf("gateways", machine.gateway) }, machine.gateway.split(":").at(-1)), sentenceCase(machine.class ?? "")),
   );
   const priorityAt = new Map(alarms.filter(isOpen).sort(moreUrgentFirst).toReversed().flatMap((alarm) => [alarm.component, alarm.channel?.replace(/\.[^.]*$/, "")].filter(Boolean).map((point) => [point, alarm.priority])));
   drawMachine(byId("drawing"), machine.channels ?? [], priorityAt, machine.class);
 }
 
 function verdictWords() {
-  if (machine.stale || !machine.last_data) return `No data${machine.last_data ? ` for ${duration(Date.now() - ms(machine.last_data))}` : " yet"}: what is shown below is from before.`;
-  if (machine.verdict) return machine.verdict.sentence;
+  if (!machine.last_data) return "No data yet: its gateway has declared it, nothing has been measured.";
+  // How long ago stands among the facts; a verdict does not go away because the gateway did.
+  const silent = machine.stale ? "It is not heard at the moment: what you see is from before." : "";
+  if (machine.verdict || silent) return [machine.verdict?.sentence, silent].filter(Boolean).join(" ");
   if (machine.operating_state === "off") return "It is off; nothing is judged while it stands still.";
   if (machine.learning_progress < 1) return `It is learning what is normal for it: ${Math.floor(100 * machine.learning_progress)} % done. Until then nothing is judged.`;
   return "It runs as usual: within its baseline, no alarm open.";

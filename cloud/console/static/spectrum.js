@@ -93,7 +93,7 @@ export function spectrumView(host) {
 
   function tableOf(kind) {
     const { step_hz: step, values } = current()[kind];
-    return { heads: [`Frequency ${FREQUENCY[settings.unit]}`, `Amplitude ${amplitudeWords(kind)}`], rows: values.map((value, at) => [number(at * step * factor(), 5), number(value, 4)]) };
+    return { heads: [`Frequency ${FREQUENCY[settings.unit]}`, `Amplitude ${amplitudeWords(kind)}`], rows: values.map((value, at) => [at * step * factor(), value]) };
   }
 
   function exportCsv() {

@@ -1,7 +1,7 @@
 // Trend panels: one small chart per quantity, all with the same time axis, zoomed together.
 // Every zoom asks the API again, so that a closer look has a finer resolution.
 
-import { CONFIG, axis, csv, layout, palette, plain, plotly, redrawOn, tableBehind } from "./charts.js";
+import { CONFIG, axis, layout, palette, plain, plotly, redrawOn, tableBehind } from "./charts.js";
 import { age } from "./cells.js";
 import { drawn, element, put } from "./dom.js";
 import { featureWords, fromLocalTime, localTime, ms, number, offset, stateWords, time, unitWords } from "./format.js";
@@ -288,7 +288,6 @@ export function trendPanels(host, options) {
       shown.moment = at;
       await draw();
     },
-    asCsv: () => shown.quantities.map((quantity) => csv(tableOf(quantity).heads, tableOf(quantity).rows)).join("\r\n"),
   };
 }
 

@@ -20,7 +20,7 @@ export function waveformView(host) {
 
   function table() {
     const { waveform, unit } = current();
-    return { heads: ["Time s", `Amplitude ${unitWords(unit)}`], rows: waveform.values.map((value, at) => [number(at * waveform.dt_s, 6), number(value, 4)]) };
+    return { heads: ["Time s", `Amplitude ${unitWords(unit)}`], rows: waveform.values.map((value, at) => [at * waveform.dt_s, value]) };
   }
 
   function choose(name) {
