@@ -1,0 +1,80 @@
+"""What people are told: identity that stays, revisions that count up, diagnoses that only become more telling."""
+
+from __future__ import annotations
+
+import pytest
+
+from edge_agent.alarm_reports import (
+    LAST_REVIEW_WINDOWS,
+    Circumstances,
+    changed,
+    revised,
+    says_more,
+    sensor_diagnosis,
+)
+from models.alarming import AlarmChange
+from models.contract.records import Diagnosis
+from models.contract.vocabulary import (
+    AlarmState,
+    ClockQuality,
+    DiagnosisLabel,
+    FailureFamily,
+    QualityCause,
+    Severity,
+)
+
+AT = Circumstances("6f1c7a52-94a7-4f5f-8a0e-0d7a2f3c1b12", "p", 1, 5, 2.0, "steady/default", "m", ClockQuality.HOLDOVER)
+ACTIVE = AlarmChange(AlarmState.ACTIVE, Severity.ALERT, since_ns=4, occurrence=1, revision=1)
+RETURNED = AlarmChange(AlarmState.RETURNED, Severity.ALERT, since_ns=4, occurrence=1, revision=2)
+
+
+def _say(label, confidence=0.5):
+    return Diagnosis(DiagnosisLabel(label), "DE.H", confidence, "sentence", "next step")
+
+
+def test_an_alarm_keeps_its_id_over_revisions_occurrences_and_return():
+    first = changed(None, FailureFamily.MECHANICAL, ACTIVE, _say("changed"), AT)
+    second = revised(first, _say("outer_race"), AT)
+    third = changed(second, FailureFamily.MECHANICAL, RETURNED, second.report.diagnosis, AT)
+    assert len({alarm.report.alarm_id for alarm in (first, second, third)}) == 1
+    assert [alarm.report.revision for alarm in (first, second, third)] == [1, 2, 3]
+    assert [alarm.is_active for alarm in (first, second, third)] == [True, True, False]
+
+
+def test_families_and_streams_have_alarms_of_their_own():
+    one = changed(None, FailureFamily.MECHANICAL, ACTIVE, _say("changed"), AT)
+    sensor = changed(None, FailureFamily.SENSOR, ACTIVE, _say("sensor_fault"), AT)
+    later = Circumstances(AT.asset_id, "p", 2, 5, 2.0, "steady/default", "m", ClockQuality.HOLDOVER)
+    anew = changed(None, FailureFamily.MECHANICAL, ACTIVE, _say("changed"), later)
+    assert len({alarm.report.alarm_id for alarm in (one, sensor, anew)}) == 3
+
+
+@pytest.mark.parametrize(
+    ("new", "old", "expected"),
+    [
+        (("outer_race", 0.6), ("changed", 0.9), True),
+        (("outer_race", 0.6), ("uncertain", 0.9), True),
+        (("changed", 0.9), ("outer_race", 0.1), False),
+        (("uncertain", 0.9), ("outer_race", 0.1), False),
+        (("inner_race", 0.6), ("outer_race", 0.5), False),
+        (("inner_race", 0.9), ("outer_race", 0.5), True),
+        (("outer_race", 0.9), ("outer_race", 0.5), False),
+    ],
+)
+def test_a_diagnosis_is_replaced_only_by_one_that_says_more(new, old, expected):
+    assert says_more(_say(*new), _say(*old)) is expected
+
+
+def test_reviews_become_rarer_and_stay_finite():
+    alarm = changed(None, FailureFamily.MECHANICAL, ACTIVE, _say("changed"), AT)
+    waits = []
+    for _ in range(10):
+        alarm = alarm.reviewed()
+        waits.append(alarm.review_in)
+    assert waits[0] < waits[1]
+    assert waits[-1] == LAST_REVIEW_WINDOWS
+
+
+def test_a_bad_sensor_is_said_in_words():
+    sentence = sensor_diagnosis([QualityCause.CLIPPED], "DE.H").sentence
+    assert sentence == "Sensor DE.H is cut off at the end of its range; the machine cannot be judged meanwhile."

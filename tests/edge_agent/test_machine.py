@@ -1,0 +1,159 @@
+"""One machine's line: windows, alarms with reasons, evidence, and a memory that goes on to the bit."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from edge_agent.machine import MachineSetup, MachineWatch
+from models.contract.encoding import from_record
+from models.contract.evidence import join_evidence, unpack_evidence
+from models.contract.records import AlarmReport, EvidencePart, Summary
+from models.contract.vocabulary import AlarmState, ClockQuality, DiagnosisLabel, FailureFamily
+from models.diagnosis.bearings import Bearing
+from models.diagnosis.diagnose import BearingAt
+from models.pipeline import PipelineSettings
+from models.signal.windows import Block
+
+ASSET = "6f1c7a52-94a7-4f5f-8a0e-0d7a2f3c1b12"
+RATE_HZ = 12_000.0
+SPEED_RPM = 1_500.0
+BEARING = Bearing("test", bpfo=3.58, bpfi=5.42, bsf=2.36, ftf=0.398)
+BLOCK = 3_000
+
+
+def _setup(**more):
+    pipeline = PipelineSettings(
+        asset_id=ASSET,
+        machine="pump-1",
+        channel_names=("DE.H", "NDE.H"),
+        sample_rate_hz=RATE_HZ,
+        window_samples=6_000,
+        speed_rpm=SPEED_RPM,
+        learning_windows=20,
+        summary_interval_s=5.0,
+    )
+    return MachineSetup(pipeline, hop_samples=3_000, bearings=(BearingAt(BEARING, "DE"),), **more)
+
+
+def _signal(seconds, *, fault_from_s=None, seed=1):
+    """Return two channels: noise and shaft; from `fault_from_s` on, impacts at the outer race's order on DE."""
+    rng = np.random.default_rng(seed)
+    t = np.arange(int(seconds * RATE_HZ)) / RATE_HZ
+    samples = rng.standard_normal((2, t.size)) + 0.5 * np.sin(2 * np.pi * SPEED_RPM / 60 * t)
+    if fault_from_s is not None:
+        pass_hz = BEARING.bpfo * SPEED_RPM / 60
+        since_impact = np.mod(t * pass_hz, 1.0) / pass_hz
+        ringing = np.exp(-since_impact * 800.0) * np.sin(2 * np.pi * 3_200.0 * since_impact)
+        samples[0] += np.where(t > fault_from_s, 12.0 * ringing * (1 + 0.1 * rng.standard_normal(t.size)), 0.0)
+    return samples.astype(np.float32)
+
+
+def _blocks(samples, first=0):
+    for at in range(first, samples.shape[1], BLOCK):
+        piece = samples[:, at : at + BLOCK]
+        yield Block(at, 1, piece, 10**18 + round((at + piece.shape[1]) / RATE_HZ * 1e9))
+
+
+async def _run(watch, blocks):
+    records = []
+    for block in blocks:
+        step = await watch.take(block, ClockQuality.SYNCHRONISED)
+        records += step.records
+    return records
+
+
+def _contents(records, kind):
+    return [content for content in map(from_record, records) if isinstance(content, kind)]
+
+
+async def test_a_fault_raises_one_alarm_with_its_cause_and_evidence():
+    watch = MachineWatch(_setup())
+    records = await _run(watch, _blocks(_signal(40, fault_from_s=20.0)))
+    alarms = _contents(records, AlarmReport)
+    assert len({alarm.alarm_id for alarm in alarms}) == 1
+    assert [alarm.revision for alarm in alarms] == list(range(1, len(alarms) + 1))
+    assert alarms[-1].diagnosis.label is DiagnosisLabel.OUTER_RACE
+    assert alarms[-1].diagnosis.channel == "DE.H"
+    assert alarms[-1].state is AlarmState.ACTIVE
+    assert 0.0 <= (alarms[0].since_ns - 10**18) / 1e9 - 20.0 <= 2.0
+    parts = [part for part in _contents(records, EvidencePart) if part.subject == alarms[-1].alarm_id]
+    last = [part for part in parts if part.digest == parts[-1].digest]
+    evidence = unpack_evidence(join_evidence(last))
+    assert [channel.name for channel in evidence.channels] == ["DE.H", "NDE.H"]
+    assert any(line.line == "BPFO" and line.matched for line in evidence.fault_lines)
+    value, baseline, unit = evidence.facts["features"]["DE.H/acceleration_rms"]
+    assert value > 1.5 * baseline
+    assert unit == "m/s²"
+
+
+async def test_a_healthy_machine_raises_none_and_shows_its_spectrum_once_an_hour():
+    watch = MachineWatch(_setup())
+    records = await _run(watch, _blocks(_signal(60)))
+    assert _contents(records, AlarmReport) == []
+    subjects = [part.subject for part in _contents(records, EvidencePart)]
+    assert subjects == ["spectrum"]
+    assert len(_contents(records, Summary)) in (11, 12)
+
+
+@pytest.mark.parametrize("stop_after", [1, 7, 45, 83, 100])
+async def test_a_restart_goes_on_as_if_nothing_had_happened(stop_after):
+    """Summaries are the same to the bit; alarms are the same but for the diagnosis, which has fewer seconds to see."""
+    samples = _signal(40, fault_from_s=20.0)
+    whole = await _run(MachineWatch(_setup()), _blocks(samples))
+    first = MachineWatch(_setup())
+    blocks = list(_blocks(samples))
+    records = await _run(first, blocks[:stop_after])
+    memory, position = first.memory_bytes(), first.position(1, "")
+    second = MachineWatch(_setup(), memory)
+    assert second.next_needed_index == position.next_index
+    rest = await _run(second, _blocks(samples, position.next_index))
+    together = records + rest
+
+    def told(all_records):
+        summaries = [
+            (s.start_ns, s.windows, s.score, s.statistics.mean.tolist()) for s in _contents(all_records, Summary)
+        ]
+        alarms = [(a.alarm_id, a.state, a.severity, a.since_ns) for a in _contents(all_records, AlarmReport)][:1]
+        return summaries, alarms
+
+    assert told(together) == told(whole)
+    ids = [record.record_id for record in together]
+    assert len(ids) == len(set(ids))
+
+
+async def test_samples_seen_again_after_a_restart_are_counted_once():
+    samples = _signal(5)
+    watch = MachineWatch(_setup())
+    seen = 0
+    for block in list(_blocks(samples))[:9]:
+        seen += (await watch.take(block, ClockQuality.SYNCHRONISED)).new_samples
+    again = MachineWatch(_setup(), watch.memory_bytes())
+    for block in _blocks(samples, again.next_needed_index):
+        seen += (await again.take(block, ClockQuality.SYNCHRONISED)).new_samples
+    assert seen == samples.shape[1]
+
+
+async def test_a_dead_sensor_is_an_alarm_of_its_own_family():
+    samples = _signal(40)
+    samples[1, int(20 * RATE_HZ) :] = 0.25
+    records = await _run(MachineWatch(_setup()), _blocks(samples))
+    alarms = _contents(records, AlarmReport)
+    assert [alarm.family for alarm in alarms] == [FailureFamily.SENSOR]
+    assert alarms[0].diagnosis.label is DiagnosisLabel.SENSOR_FAULT
+    assert alarms[0].diagnosis.channel == "NDE.H"
+    assert "constant" in alarms[0].diagnosis.sentence
+
+
+async def test_evidence_keeps_to_its_budget():
+    records = await _run(MachineWatch(_setup(max_evidence_bytes=8_192)), _blocks(_signal(40, fault_from_s=20.0)))
+    parts = _contents(records, EvidencePart)
+    assert len(parts) >= 2
+    assert all(len(part.data) <= 8_192 for part in parts)
+
+
+@pytest.mark.parametrize("data", [b"", b"garbage", b"PPST\x00\x00\x00\x00"])
+def test_memory_that_cannot_be_read_is_begun_anew(data):
+    watch = MachineWatch(_setup(), data)
+    assert not watch.restarted
+    assert watch.next_needed_index == 0
