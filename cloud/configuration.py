@@ -99,7 +99,7 @@ class HttpSettings(_Section):
 
 
 class RetentionSettings(_Section):
-    """How long each grain of history is kept, in days.
+    """How long each grain of history is kept, in days back from the newest data of the same machine.
 
     Attributes:
         summary_days: summaries as they came, with the vectors that retraining learns from.

@@ -127,7 +127,7 @@ class Ingest:
     def prune(self, now_ms: int, spectrum_days: float) -> None:
         """Drop what is older than its retention."""
         self._trends.prune(now_ms)
-        self._book.prune(now_ms - int(spectrum_days * DAY_MS))
+        self._book.prune(int(spectrum_days * DAY_MS))
 
     def _note(self, batch: Batch) -> None:
         """Remember what gateways may be told now that it is stored."""

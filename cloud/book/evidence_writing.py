@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 from uuid import NAMESPACE_OID, uuid5
 
 from sqlalchemy import delete, select
@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from cloud.batch import StoredPart
+
+
+SPECTRUM_SUBJECT: Final = "spectrum"
+"""Subject of a periodic picture; every other subject is an alarm."""
 
 
 class EvidenceState(StrEnum):

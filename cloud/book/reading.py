@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Engine
 
-SPECTRUM_SUBJECT = "spectrum"
-
 
 class BookReader:
     """Answers questions about machines, gateways, alarms and evidence."""

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from cloud.batch import DeviceBorn, DeviceDied, GatewayChange, Lifecycle, NodeBorn, NodeDied, gateway_id
 from cloud.book.alarm_writing import write_alarm
-from cloud.book.evidence_writing import write_part
+from cloud.book.evidence_writing import SPECTRUM_SUBJECT, write_part
 from cloud.book.tables import Birth, Counter, Evidence, EvidencePartRow, Gateway, Machine, Quarantined, Received
 from cloud.errors import StoreError
 from cloud.sparkplug_host import Incoming, NodeId
@@ -133,21 +133,18 @@ class BookWriter:
             raise StoreError(f"the book was not written: {reason}") from error
         return written
 
-    def prune(self, spectra_before_ms: int) -> int:
+    def prune(self, spectrum_ms: int) -> int:
         """Drop old periodic spectra and what goes beyond the quarantine's bounds; return how many rows went.
+
+        Args:
+            spectrum_ms: how long periodic spectra are kept, back from the newest of the same machine.
 
         Raises:
             StoreError: the book was not written.
         """
         try:
             with Session(self._engine) as session, session.begin():
-                old = select(Evidence.id).where(Evidence.subject == "spectrum", Evidence.end_ms < spectra_before_ms)
-                session.execute(delete(EvidencePartRow).where(EvidencePartRow.evidence_id.in_(old)))
-                spectra = session.execute(
-                    delete(Evidence).where(Evidence.subject == "spectrum", Evidence.end_ms < spectra_before_ms)
-                )
-                quarantined = _prune_quarantine(session)
-                return int(getattr(spectra, "rowcount", 0)) + quarantined
+                return _prune_spectra(session, spectrum_ms) + _prune_quarantine(session)
         except SQLAlchemyError as error:
             raise StoreError(f"the book was not written: {error}") from error
 
@@ -297,6 +294,20 @@ def _write_ranges(session: Session, key: OutboxKey, before: Ranges, after: Range
         )
     if added := [{**identity, "first": first, "last": last} for first, last in new - old]:
         session.execute(insert(Received), added)
+
+
+def _prune_spectra(session: Session, kept_ms: int) -> int:
+    """Drop periodic spectra that are older than this compared with the newest of the same machine."""
+    is_spectrum = Evidence.subject == SPECTRUM_SUBJECT
+    newest = select(Evidence.machine_id, func.max(Evidence.end_ms)).where(is_spectrum).group_by(Evidence.machine_id)
+    gone = 0
+    for machine_id, newest_ms in session.execute(newest).all():
+        old = (is_spectrum, Evidence.machine_id == machine_id, Evidence.end_ms < newest_ms - kept_ms)
+        keys = session.scalars(select(Evidence.id).where(*old)).all()
+        session.execute(delete(EvidencePartRow).where(EvidencePartRow.evidence_id.in_(keys)))
+        session.execute(delete(Evidence).where(Evidence.id.in_(keys)))
+        gone += len(keys)
+    return gone
 
 
 def _prune_quarantine(session: Session) -> int:

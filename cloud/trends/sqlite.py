@@ -106,25 +106,40 @@ class SqliteTrendStore:
         return written
 
     def prune(self, now_ms: int) -> int:
-        """Drop what is older than its retention; return how many rows went."""
-        days = self._retention
-        removals = (
-            ("DELETE FROM summary WHERE start_ms < ?", days.summary_days),
-            ("DELETE FROM rollup WHERE grain = 'minute' AND start_ms < ?", days.minute_days),
-            ("DELETE FROM vital WHERE grain = 'minute' AND start_ms < ?", days.minute_days),
-            ("DELETE FROM reading_rollup WHERE grain = 'minute' AND start_ms < ?", days.minute_days),
-            ("DELETE FROM rollup WHERE grain = 'hour' AND start_ms < ?", days.hour_days),
-            ("DELETE FROM vital WHERE grain = 'hour' AND start_ms < ?", days.hour_days),
-            ("DELETE FROM reading_rollup WHERE grain = 'hour' AND start_ms < ?", days.hour_days),
-            ("DELETE FROM reading WHERE time_ms < ?", days.reading_days),
-        )
+        """Drop what is older than its retention; return how many rows went.
+
+        Age counts back from a machine's newest data, not from today: a recording of last year that is replayed, or a
+        machine that was mothballed, keeps its last weeks.
+        """
         try:
-            return sum(
-                self._writer.execute(statement, (now_ms - int(kept_days * DAY_MS),)).rowcount
-                for statement, kept_days in removals
-            )
+            assets = self._query("SELECT asset, min(end_ms, ?) FROM machine_latest", (now_ms,))
+            series = self._query("SELECT key, min(time_ms, ?) FROM series", (now_ms,))
+            gone = 0
+            for removals, newest in ((self._removals(), assets), (self._reading_removals(), series)):
+                for statement, kept_days in removals:
+                    parameters = [(key, newest_ms - int(kept_days * DAY_MS)) for key, newest_ms in newest]
+                    gone += max(self._writer.executemany(statement, parameters).rowcount, 0)
         except sqlite3.Error as error:
             raise StoreError(f"{self._path}: old trends were not dropped: {error}") from error
+        return gone
+
+    def _removals(self) -> tuple[tuple[str, float], ...]:
+        days = self._retention
+        return (
+            ("DELETE FROM summary WHERE asset = ? AND start_ms < ?", days.summary_days),
+            ("DELETE FROM rollup WHERE grain = 'minute' AND asset = ? AND start_ms < ?", days.minute_days),
+            ("DELETE FROM vital WHERE grain = 'minute' AND asset = ? AND start_ms < ?", days.minute_days),
+            ("DELETE FROM rollup WHERE grain = 'hour' AND asset = ? AND start_ms < ?", days.hour_days),
+            ("DELETE FROM vital WHERE grain = 'hour' AND asset = ? AND start_ms < ?", days.hour_days),
+        )
+
+    def _reading_removals(self) -> tuple[tuple[str, float], ...]:
+        days = self._retention
+        return (
+            ("DELETE FROM reading WHERE series = ? AND time_ms < ?", days.reading_days),
+            ("DELETE FROM reading_rollup WHERE grain = 'minute' AND series = ? AND start_ms < ?", days.minute_days),
+            ("DELETE FROM reading_rollup WHERE grain = 'hour' AND series = ? AND start_ms < ?", days.hour_days),
+        )
 
     def close(self) -> None:
         """Close every connection."""

@@ -43,7 +43,6 @@ CREATE TABLE summary (
 -- The record id breaks ties: a clock that jumps back overwrites nothing, and a record that comes again is itself.
 CREATE UNIQUE INDEX summary_record ON summary (asset, record_id);
 CREATE INDEX summary_time ON summary (asset, start_ms, record_id);
-CREATE INDEX summary_age ON summary (start_ms);
 CREATE TABLE rollup (
     key INTEGER PRIMARY KEY,
     asset INTEGER NOT NULL,
@@ -55,7 +54,6 @@ CREATE TABLE rollup (
     features BLOB NOT NULL,
     UNIQUE (asset, grain, start_ms, state, feature_set)
 );
-CREATE INDEX rollup_age ON rollup (grain, start_ms);
 CREATE TABLE vital (
     asset INTEGER NOT NULL,
     grain TEXT NOT NULL,

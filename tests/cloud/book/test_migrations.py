@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import create_engine, inspect, text
 
-from cloud.book.opening import book_url, migrate, open_book
+import cloud.book
+from cloud.book.opening import book_url, migrate, newest_revision, open_book
 from cloud.book.tables import Base
 
 
@@ -25,6 +28,14 @@ def test_opening_an_up_to_date_book_changes_nothing(tmp_path):
     with engine.connect() as connection:
         assert connection.execute(text("SELECT count(*) FROM alembic_version")).scalar() == 1
     engine.dispose()
+
+
+def test_the_newest_migration_is_known_by_its_file(tmp_path):
+    engine = open_book(book_url(tmp_path / "book.sqlite"))
+    with engine.connect() as connection:
+        applied = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    engine.dispose()
+    assert applied == newest_revision(Path(cloud.book.__file__).parent / "migrations")
 
 
 def test_every_migration_can_be_taken_back(tmp_path):

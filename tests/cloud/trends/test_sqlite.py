@@ -87,7 +87,7 @@ def test_late_data_corrects_every_rollup_whatever_the_order(tmp_path, store):
     store.write(everything, [])
     other = SqliteTrendStore(tmp_path / "other.sqlite", RetentionSettings())
     shuffled = list(everything)
-    random.Random(5).shuffle(shuffled)  # noqa: S311 - the same disorder in every run
+    random.Random(5).shuffle(shuffled)
     for start in range(0, len(shuffled), 7):
         other.write(shuffled[start : start + 7], [])
     in_order, out_of_order = _contents(store), _contents(other)
@@ -146,6 +146,17 @@ def test_history_outlives_the_summaries_in_coarser_grains(tmp_path):
     assert first_and_bucket(now_ms - 4 * DAY_MS) == (0, HOUR_MS)
     assert first_and_bucket(now_ms - 10 * DAY_MS) == (0, DAY_MS)
     store.close()
+
+
+def test_age_counts_from_the_newest_data_so_an_old_recording_stays(store):
+    store.write(_days(60), [])
+    assert store.prune(DAY_START_MS + 1_000 * DAY_MS) == 0
+    assert len(store.trend(ASSET, ["score"], DAY_START_MS, DAY_START_MS + HOUR_MS, 100).series[0].t_ms) == 60
+
+
+def test_a_clock_that_ran_into_the_future_does_not_age_the_rest(store):
+    store.write([*_days(60), _stored(60 * 24 * 3_650)], [])
+    assert store.prune(DAY_START_MS + HOUR_MS) == 0
 
 
 def test_a_coarse_point_of_a_machine_that_also_stood_still_speaks_of_its_running(store):

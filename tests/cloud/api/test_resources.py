@@ -1,0 +1,352 @@
+"""The JSON that the console and other people's scripts rely on."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from support.cloud_bench import GATEWAY, NOW_MS
+from support.contract_examples import ALARM_ID, ASSET, GATEWAY_ASSET, START_NS, alarm, summary
+from support.simulated_gateway import ForeignNode
+
+from models.contract.evidence import pack_evidence, split_evidence
+from models.contract.records import Evidence, EvidenceChannel, EvidenceLine, GatewayHealth
+from models.contract.vocabulary import AlarmState, ClockQuality, Severity
+
+MINUTE_NS = 60_000_000_000
+START = "2025-10-09T08:53:20.000Z"
+
+
+def _summaries(api, count, **changes):
+    sent = [
+        api.gateway.record(summary(start_ns=START_NS + minute * MINUTE_NS, **changes), minute)
+        for minute in range(count)
+    ]
+    api.cloud.arrive(*sent)
+
+
+def _evidence(api, subject, end_ns=START_NS):
+    spectrum = np.zeros(100, np.float32)
+    spectrum[10] = 2.0
+    channel = EvidenceChannel(
+        "DE.H", "m/s²", 25_600.0, np.array([0, 1_000, -1_000], np.int16), 1e-3, spectrum, 0.5, spectrum, 0.25
+    )
+    line = EvidenceLine("BPFO", 3.585, 88.4, 88.5, 14.0, matched=True)
+    picture = Evidence(subject, end_ns, 1_480.0, (channel,), (line,), {"operating_state": "steady/default"})
+    parts = split_evidence(
+        pack_evidence(picture), asset_id=ASSET, machine="pump-1", subject=subject, end_ns=end_ns, part_bytes=200
+    )
+    for part in parts:
+        api.cloud.arrive(api.gateway.record(part, end_ns // MINUTE_NS * 100 + part.index))
+
+
+async def test_an_empty_plant_answers_with_empty_lists(api):
+    for path in ("/alarms", "/audit"):
+        assert await api.get(path) == {"items": [], "next": None}
+    (machine,) = (await api.get("/machines"))["items"]
+    assert machine["last_data"] is None
+    assert machine["stale"] is True
+
+
+async def test_a_machine_in_the_fleet(api):
+    _summaries(api, 5)
+    (machine,) = (await api.get("/machines"))["items"]
+    assert machine == {
+        "id": ASSET,
+        "name": "pump-1",
+        "path": "plant",
+        "class": "pump",
+        "gateway": GATEWAY,
+        "operating_state": "steady/default",
+        "health_index": 96.5,
+        "score": 0.375,
+        "zone": "A",
+        "learning_progress": 1.0,
+        "last_data": "2025-10-09T08:58:20.000Z",
+        "stale": False,
+        "open_alarms": {"urgent": 0, "high": 0, "medium": 0, "low": 0},
+        "verdict": None,
+        "health_trend": {"t_ms": [START_NS // 1_000_000 + 60_000 * minute for minute in range(5)], "value": [96.5] * 5},
+    }
+
+
+async def test_one_machine_has_channels_features_and_facts(api):
+    machine = await api.get(f"/machines/{ASSET}")
+    assert machine["channels"] == [{"name": "DE.H", "unit": "g", "sample_rate_hz": 25_600.0, "bearing": "SKF 6205"}]
+    assert machine["features"][2] == {"name": "DE.H/velocity_rms", "unit": "mm/s"}
+    assert machine["facts"] == {"speed_rpm": 1480.0, "machine_group": 2, "support": "rigid"}
+
+
+async def test_the_health_trend_has_at_most_sixty_points(api):
+    for start in range(0, 600, 200):
+        sent = [
+            api.gateway.record(summary(start_ns=START_NS + minute * 30 * MINUTE_NS), minute)
+            for minute in range(start, start + 200)
+        ]
+        api.cloud.arrive(*sent)
+    (machine,) = (await api.get("/machines"))["items"]
+    assert 40 <= len(machine["health_trend"]["value"]) <= 60
+
+
+@pytest.mark.parametrize("cause", ["silence", "death", "device death", "no broker"])
+async def test_a_machine_is_stale_when_nothing_can_be_heard_of_it(api, cause):
+    _summaries(api, 1)
+    match cause:
+        case "silence":
+            api.cloud.now_ms += 301_000
+        case "death":
+            api.cloud.arrive(api.gateway.death(api.cloud.now_ms))
+        case "device death":
+            api.cloud.arrive(api.gateway.device_death("pump-1", api.cloud.now_ms))
+        case "no broker":
+            api.cloud.status.broker_connected = False
+    assert (await api.get(f"/machines/{ASSET}"))["stale"] is True
+
+
+async def test_the_verdict_is_that_of_the_open_alarm_that_matters_most(api):
+    api.cloud.arrive(api.gateway.record(alarm(severity=Severity.ALERT), 0))
+    machine = await api.get(f"/machines/{ASSET}")
+    assert machine["open_alarms"] == {"urgent": 0, "high": 1, "medium": 0, "low": 0}
+    assert machine["verdict"]["label"] == "outer_race"
+    assert machine["verdict"]["severity"] == "alert"
+
+
+async def test_trends_of_several_features_and_states(api):
+    _summaries(api, 10)
+    trend = await api.get(
+        f"/machines/{ASSET}/trends",
+        feature=["DE.H/acceleration_rms", "score"],
+        **{"from": START, "to": "2025-10-09T09:03:20Z"},
+    )
+    assert trend["from"] == START
+    assert trend["bucket_s"] == 60.0
+    rms, score = trend["series"]
+    assert (rms["feature"], rms["unit"], rms["mean"], rms["min"], rms["max"]) == (
+        "DE.H/acceleration_rms",
+        "m/s²",
+        [2.5] * 10,
+        [2.0] * 10,
+        [3.25] * 10,
+    )
+    assert score["mean"] == [0.375] * 10
+    assert rms["late"] == [False] * 10
+    assert trend["states"]["value"] == ["steady/default", None]
+
+
+async def test_trends_without_times_are_those_of_the_last_week_of_data(api):
+    _summaries(api, 3)
+    trend = await api.get(f"/machines/{ASSET}/trends", feature="score")
+    assert trend["from"] == START
+    assert len(trend["series"][0]["t_ms"]) == 3
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [{"from": "yesterday"}, {"points": 1}, {"points": 5_000}, {"from": START, "to": START}, {"from": "9" * 40}],
+)
+async def test_a_parameter_that_cannot_be_used_is_a_problem_that_names_it(api, parameters):
+    answer = await api.client.get(f"/api/v1/machines/{ASSET}/trends", params=parameters)
+    assert answer.status_code == 422
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert next(iter(parameters)) in answer.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/machines/nobody",
+        "/machines/nobody/trends",
+        "/machines/nobody/spectra",
+        f"/machines/{ASSET}/spectra/latest",
+        "/alarms/none",
+        "/alarms/none/evidence",
+        "/gateways/none",
+        "/no/such/resource",
+    ],
+)
+async def test_what_is_not_there_is_a_problem_document(api, path):
+    answer = await api.client.get(f"/api/v1{path}")
+    assert answer.status_code == 404
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["status"] == 404
+    assert answer.json()["instance"] == f"/api/v1{path}"
+
+
+async def test_spectra_of_a_machine(api):
+    _evidence(api, "spectrum")
+    _evidence(api, "spectrum", START_NS + 10 * MINUTE_NS)
+    listed = await api.get(f"/machines/{ASSET}/spectra")
+    assert [item["subject"] for item in listed["items"]] == ["spectrum", "spectrum"]
+    latest = await api.get(f"/machines/{ASSET}/spectra/latest")
+    assert latest["id"] == listed["items"][0]["id"]
+    older = await api.get(f"/machines/{ASSET}/spectra/{listed['items'][1]['id']}")
+    assert older["end"] == START
+    (channel,) = older["channels"]
+    assert channel["waveform"] == {"dt_s": 1 / 25_600, "values": [0.0, 1.0, -1.0]}
+    assert channel["spectrum"]["step_hz"] == 0.5
+    # Spectra travel as half decibels: 3 % is the widest step.
+    assert channel["spectrum"]["values"][10] == pytest.approx(2.0, rel=0.03)
+    assert older["fault_lines"][0]["line"] == "BPFO"
+
+
+async def test_alarms_and_their_evidence(api):
+    api.cloud.arrive(api.gateway.record(alarm(), 0))
+    (item,) = (await api.get("/alarms"))["items"]
+    assert (item["id"], item["state"], item["evidence"]) == (ALARM_ID, "unacknowledged", "none")
+    assert item["machine_name"] == "pump-1"
+    assert item["acknowledged"] is None
+    _evidence(api, ALARM_ID)
+    assert (await api.get(f"/alarms/{ALARM_ID}"))["evidence"] == "complete"
+    assert (await api.get(f"/alarms/{ALARM_ID}/evidence"))["subject"] == ALARM_ID
+
+
+async def test_alarms_by_state(api):
+    api.cloud.arrive(api.gateway.record(alarm(), 0))
+    for state, count in (("open", 1), ("unacknowledged", 1), ("acknowledged", 0), ("normal", 0)):
+        assert len((await api.get("/alarms", state=state))["items"]) == count
+    assert (await api.get("/alarms", machine="other"))["items"] == []
+    answer = await api.client.get("/api/v1/alarms", params={"state": "loud"})
+    assert answer.status_code == 422
+
+
+async def test_acknowledging_is_told_to_everyone_and_audited(api):
+    api.cloud.arrive(api.gateway.record(alarm(), 0), after_ms=120_000)
+    async with api.hub.listen() as listener:
+        answer = await api.client.post(
+            f"/api/v1/alarms/{ALARM_ID}/acknowledge", json={"by": " M. Ruiz ", "comment": "bearing ordered"}
+        )
+        assert answer.status_code == 200
+        changes = {(change.subject.value, change.identifier) for change in await listener.take()}
+    assert changes == {("alarm", ALARM_ID), ("machine", ASSET)}
+    document = answer.json()
+    assert document["state"] == "acknowledged"
+    assert document["acknowledged"]["by"] == "M. Ruiz"
+    assert [entry["what"] for entry in document["timeline"]] == ["raised", "acknowledged"]
+    (entry,) = (await api.get("/audit"))["items"]
+    assert (entry["who"], entry["what"], entry["subject"]) == ("M. Ruiz", "alarm.acknowledge", ALARM_ID)
+
+
+async def test_the_second_acknowledgement_is_a_conflict(api):
+    api.cloud.arrive(api.gateway.record(alarm(), 0))
+    address = f"/api/v1/alarms/{ALARM_ID}/acknowledge"
+    await api.client.post(address, json={"by": "M. Ruiz"})
+    answer = await api.client.post(address, json={"by": "J. Lind"})
+    assert answer.status_code == 409
+    assert "M. Ruiz" in answer.json()["detail"]
+
+
+async def test_an_acknowledgement_survives_the_next_report_of_the_same_alarm(api):
+    api.cloud.arrive(api.gateway.record(alarm(revision=1, severity=Severity.ALERT), 0))
+    await api.client.post(f"/api/v1/alarms/{ALARM_ID}/acknowledge", json={"by": "M. Ruiz"})
+    returned = alarm(revision=2, severity=Severity.ALERT, state=AlarmState.RETURNED)
+    api.cloud.arrive(api.gateway.record(returned, 1))
+    assert (await api.get(f"/alarms/{ALARM_ID}"))["state"] == "normal"
+
+
+@pytest.mark.parametrize("body", [{}, {"by": ""}, {"by": "   "}, {"by": "x" * 101}, {"by": "x", "else": 1}, []])
+async def test_an_acknowledgement_needs_a_name_and_nothing_unknown(api, body):
+    api.cloud.arrive(api.gateway.record(alarm(), 0))
+    answer = await api.client.post(f"/api/v1/alarms/{ALARM_ID}/acknowledge", json=body)
+    assert answer.status_code == 422
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"content-type": "text/plain"}, 415),
+        ({"content-type": "application/x-www-form-urlencoded"}, 415),
+        ({"content-type": "application/json", "origin": "http://evil.example"}, 403),
+        ({"content-type": "application/json", "origin": "null"}, 403),
+        ({"content-type": "application/json", "origin": "http://plant.example:8080"}, 200),
+        ({"content-type": "application/json; charset=utf-8"}, 200),
+    ],
+)
+async def test_no_other_page_can_make_a_browser_change_something(api, headers, status):
+    api.cloud.arrive(api.gateway.record(alarm(), 0))
+    answer = await api.client.post(
+        f"/api/v1/alarms/{ALARM_ID}/acknowledge", content=b'{"by": "M. Ruiz"}', headers=headers
+    )
+    assert answer.status_code == status
+
+
+async def test_a_gateway_with_its_health(api):
+    health = GatewayHealth(
+        gateway="gateway-1",
+        asset_id=GATEWAY_ASSET,
+        end_ns=START_NS,
+        agent_version="0.2.0",
+        pending_records=3,
+        outbox_bytes=4_096,
+        dropped={"budget_evidence": 2},
+        clock_quality=ClockQuality.HOLDOVER,
+        clock_offset_s=0.5,
+        cpu_percent=1.5,
+        rss_mb=64.0,
+        raw_bytes=10_000_000,
+        sent_bytes=5_000,
+        windows=120,
+    )
+    api.cloud.arrive(api.gateway.record(health, 0))
+    (item,) = (await api.get("/gateways"))["items"]
+    assert item["last_seen"] == "2025-10-09T08:53:22.000Z"
+    assert (item["pending"], item["dropped"], item["clock_quality"]) == (3, {"budget_evidence": 2}, "holdover")
+    assert (item["raw_bytes"], item["sent_bytes"], item["records_stored"]) == (10_000_000, 5_000, 1)
+    assert item["machines"] == [ASSET]
+    document = await api.get(f"/gateways/{GATEWAY}")
+    metric = next(metric for metric in document["metrics"] if metric["name"] == "Health/CpuPercent")
+    assert metric == {"name": "Health/CpuPercent", "value": 1.5, "unit": "%", "at": START, "quality": "good"}
+
+
+async def test_a_foreign_node_has_an_address_even_with_odd_names(api):
+    node = ForeignNode("packaging", "line 4:plc")
+    api.cloud.arrive(node.birth(NOW_MS, {"speed": 3.0}))
+    foreign = next(item for item in (await api.get("/gateways"))["items"] if item["foreign"])
+    document = await api.get("/gateways/packaging%3Aline%204%253Aplc")
+    assert document["id"] == foreign["id"]
+    assert next(metric for metric in document["metrics"] if metric["name"] == "speed")["value"] == 3.0
+
+
+async def test_what_a_dead_node_last_said_is_stale(api):
+    api.cloud.arrive(api.gateway.death(api.cloud.now_ms))
+    document = await api.get(f"/gateways/{GATEWAY}")
+    assert {metric["quality"] for metric in document["metrics"]} == {"stale"}
+
+
+async def test_long_lists_come_in_pages_without_holes_or_doubles(api):
+    for number in range(7):
+        report = alarm(alarm_id=f"{number:08d}-0000-4000-8000-000000000000", component=f"C{number}")
+        api.cloud.arrive(api.gateway.record(report, number))
+    seen, cursor = [], None
+    while True:
+        page = await api.get("/alarms", limit=3, **({"cursor": cursor} if cursor else {}))
+        seen += [item["id"] for item in page["items"]]
+        cursor = page["next"]
+        if cursor is None:
+            break
+    assert len(seen) == len(set(seen)) == 7
+
+
+@pytest.mark.parametrize("cursor", ["x", "é", "WzEsMl0", "bnVsbA", "W10"])
+async def test_a_cursor_that_is_none_is_a_problem(api, cursor):
+    for path in ("/alarms", "/machines", "/audit", f"/machines/{ASSET}/spectra"):
+        answer = await api.client.get(f"/api/v1{path}", params={"cursor": cursor})
+        assert answer.status_code == 422, path
+
+
+async def test_every_resource_is_described(api):
+    document = await api.get("/openapi.json")
+    for path in ("/machines", "/machines/{machine_id}/trends", "/alarms/{alarm_id}/acknowledge", "/gateways", "/audit"):
+        assert f"/api/v1{path}" in document["paths"]
+
+
+async def test_health_readiness_and_metrics(api):
+    _summaries(api, 2)
+    assert (await api.client.get("/healthz")).status_code == 200
+    assert (await api.client.get("/readyz")).json() == {"ready": True, "problems": []}
+    api.cloud.status.broker_connected = False
+    api.cloud.status.broker_problem = "no connection (Connection refused)"
+    answer = await api.client.get("/readyz")
+    assert answer.status_code == 503
+    assert "Connection refused" in answer.json()["problems"][0]
+    text = (await api.client.get("/metrics")).text
+    assert "plantpulse_records_stored_total 2\n" in text
+    assert f'plantpulse_gateway_online{{gateway="{GATEWAY}"}} 1\n' in text
