@@ -64,7 +64,7 @@ def diagnose(
         FingerprintError: the baseline has another number of channels.
         ZoneError: a group or a support that ISO 20816-3 does not know.
     """
-    signal = np.atleast_2d(np.asarray(samples, np.float64))
+    signal = np.atleast_2d(np.asarray(samples, np.float32))
     if baseline is not None and baseline.velocity_mm_s.size != signal.shape[0]:
         raise FingerprintError(
             f"the baseline has {baseline.velocity_mm_s.size} channels, the signal {signal.shape[0]}; learn it again"
@@ -72,8 +72,9 @@ def diagnose(
     checks = [check_sensor(channel, sample_rate_hz) for channel in signal]
     good = [not is_fault(check) for check in checks]
     levels = [check.rms for check in checks]
-    clean = np.nan_to_num(signal, nan=0.0, posinf=0.0, neginf=0.0)
-    speed = estimate_speed(clean[good] if any(good) else clean, sample_rate_hz, speed_rpm)
+    # Gateways are small: samples stay float32 and shared, one channel at a time is worked on in double precision.
+    clean = signal if np.isfinite(signal).all() else np.nan_to_num(signal, nan=0.0, posinf=0.0, neginf=0.0)
+    speed = estimate_speed(clean if all(good) or not any(good) else clean[good], sample_rate_hz, speed_rpm)
     circumstances = Circumstances(
         sample_rate_hz=sample_rate_hz,
         speed=speed,
@@ -89,7 +90,7 @@ def diagnose(
         ),
     )
     reports = tuple(
-        judge_channel(row, name, clean[row], check, circumstances)
+        judge_channel(row, name, clean[row].astype(np.float64), check, circumstances)
         for row, (name, check) in enumerate(zip(channel_names, checks, strict=True))
     )
     speaker = machine_verdict(reports)

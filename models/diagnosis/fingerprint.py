@@ -169,13 +169,12 @@ def fingerprint(
         speed_rpm: stated shaft speed, or None.
         refine_speed: correct the stated speed by the signal's own comb first.
     """
-    signal = np.atleast_2d(np.asarray(samples, np.float64))
+    signal = np.atleast_2d(np.asarray(samples, np.float32))
     if refine_speed:
         speed_rpm = estimate_speed(signal, sample_rate_hz, speed_rpm).used
     length = prev_fast_len(signal.shape[1])
-    signal = signal[:, :length] - signal[:, :length].mean(axis=1, keepdims=True)
     step_hz = sample_rate_hz / length
-    spectrum = power_spectrum(signal, sample_rate_hz)
+    spectrum = power_spectrum(signal[:, :length], sample_rate_hz)
     # Sums over bins below are mean squares: the spectrum is scaled for lines, which fill 1.5 bins of noise.
     power = spectrum.power / spectrum.noise_bandwidth_bins
     band_hz, band_db, bins_per_band = _third_octaves(power, step_hz)
@@ -185,8 +184,8 @@ def fingerprint(
         sample_rate_hz=sample_rate_hz,
         speed_rpm=speed_rpm,
         order_mm_s=_order_velocity(power, step_hz, speed_rpm),
-        velocity_mm_s=velocity_rms(spectrum),
-        acceleration_m_s2=np.sqrt(np.mean(signal**2, axis=1)),
+        velocity_mm_s=np.asarray(velocity_rms(spectrum), np.float64),
+        acceleration_m_s2=signal.std(axis=1).astype(np.float64),
         band_hz=band_hz,
         band_db=band_db,
         band_spread_db=np.array(spread),
@@ -252,7 +251,7 @@ def _order_velocity(power: FloatArray, step_hz: float, speed_rpm: float | None) 
         return result
     shaft_bins = speed_rpm / 60.0 / step_hz
     measured = min(power.shape[1], int((ORDERS[-1] + 1) * shaft_bins * (1 + ORDER_TOLERANCE)) + LINE_BINS)
-    for row, channel in enumerate(power[:, :measured]):
+    for row, channel in enumerate(power[:, :measured].astype(np.float64)):
         background = local_background(channel, step_hz)
         for column, order in enumerate(ORDERS):
             centre = order * shaft_bins

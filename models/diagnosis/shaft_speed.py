@@ -10,12 +10,15 @@ theirs.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from models.diagnosis.envelope_lines import FloatArray, local_background
 from models.signal.fourier import prev_fast_len, rfft
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 HARMONICS: Final = 40
 """Teeth of the comb: many, because the highest ones pin the speed down best."""
@@ -75,7 +78,7 @@ class _Comb:
         return float(self.speeds_hz[index]), float(self.strength[index])
 
 
-def estimate_speed(samples: FloatArray, sample_rate_hz: float, stated_rpm: float | None) -> SpeedEstimate:
+def estimate_speed(samples: NDArray[np.floating], sample_rate_hz: float, stated_rpm: float | None) -> SpeedEstimate:
     """Return the shaft speed that the vibration itself shows, near the stated one.
 
     Args:
@@ -101,7 +104,7 @@ def estimate_speed(samples: FloatArray, sample_rate_hz: float, stated_rpm: float
     return SpeedEstimate(stated_rpm, None, stated_rpm, in_doubt)
 
 
-def _comb(samples: FloatArray, sample_rate_hz: float, stated_hz: float) -> _Comb:
+def _comb(samples: NDArray[np.floating], sample_rate_hz: float, stated_hz: float) -> _Comb:
     """Return the comb strength on a grid fine enough for its highest tooth."""
     length = prev_fast_len(samples.shape[-1])
     step_hz = sample_rate_hz / length
