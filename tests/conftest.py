@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import socket
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -53,8 +54,20 @@ def recordings() -> Path:
 
 
 @pytest.fixture
-def free_port() -> int:
-    """Return a TCP port on loopback that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def free_ports() -> Callable[[int], list[int]]:
+    """Return a function that finds so many different TCP ports on loopback that were free a moment ago."""
+
+    def find(count: int) -> list[int]:
+        probes = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+        numbers = [int(probe.getsockname()[1]) for probe in probes]
+        for probe in probes:
+            probe.close()
+        return numbers
+
+    return find
+
+
+@pytest.fixture
+def free_port(free_ports: Callable[[int], list[int]]) -> int:
+    """Return one such port."""
+    return free_ports(1)[0]
