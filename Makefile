@@ -37,7 +37,7 @@ check: setup ## format, lint, types, import contracts, unused code
 	$(BIN)/vulture
 
 bench: setup ## every benchmark: bench/results.json and the table in the README
-	$(BIN)/plantpulse bench all $(ARGS)
+	$(BIN)/plantpulse bench all --readme README.md $(ARGS)
 
 lock: setup ## renew the lock files after a change in pyproject.toml
 	deploy/lock.sh

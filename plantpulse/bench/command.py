@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from models.contract.errors import PlantpulseError
+from plantpulse.bench.table import put_into, render
 
 RESULTS: Final = Path("bench") / "results.json"
 
@@ -54,6 +55,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     everything = names.add_parser("all", help=f"every benchmark, into {RESULTS}")
     _add_json(everything)
     everything.add_argument("--output", type=Path, default=RESULTS, metavar="FILE", help=f"default: {RESULTS}")
+    everything.add_argument(
+        "--readme", type=Path, metavar="FILE", help="put the table between the markers of this file"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -63,10 +67,14 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.output.parent.mkdir(parents=True, exist_ok=True)
         kept = {"machine": _machine(), "results": results}
         arguments.output.write_text(json.dumps(kept, indent=2) + "\n", encoding="utf-8")
+        if arguments.readme:
+            put_into(arguments.readme, render(results))
     else:
         results = arguments.measure(arguments)
     if arguments.json:
         print(json.dumps(results))
+    elif arguments.benchmark == "all":
+        print(render(results))
     else:
         print("\n".join(_lines(results)))
     return 0

@@ -1,0 +1,77 @@
+"""The table in the README: chosen numbers of `bench/results.json`, each with what it is measured against.
+
+`make bench` measures, keeps the results and rewrites the block between the markers; nobody types a number there, and
+a test compares the block with the kept results.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from models.contract.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+BEGIN: Final = "<!-- bench:begin -->"
+END: Final = "<!-- bench:end -->"
+
+
+class Row(NamedTuple):
+    """One line: what it is, which benchmark and key says it, how it is written, what it should be."""
+
+    what: str
+    benchmark: str
+    key: str
+    form: str
+    goal: str
+
+
+ROWS: Final = (
+    Row("Agent, 4 channels of 25.6 kHz: resident memory", "pipeline", "rss_mb", "{:.0f} MB", "below 80 MB"),
+    Row("Agent, 4 channels of 25.6 kHz: processor", "pipeline", "cpu_percent", "{:.2f} % of one core", "below 2 %"),
+    Row("Window end → record on disk, p99", "pipeline", "p99_ms", "{:.1f} ms", "below 50 ms"),
+    Row("Channels of 25.6 kHz per core in real time", "pipeline", "realtime_channels_per_core", "{:,.0f}", "2,000"),
+    Row("Default features, per channel-second", "features", "ms_per_channel_second", "{:.3f} ms", "–"),
+    Row(
+        "Default features against one bare FFT of the same windows", "features", "ratio_to_bare_rfft", "{:.2f}×", "2.5×"
+    ),
+    Row(
+        "Default features against plain float64 numpy/scipy",
+        "features",
+        "speedup_over_plain_float64",
+        "{:.0f}× faster",
+        "30×",
+    ),
+)
+
+
+def render(results: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return the table in Markdown; rows whose benchmark is not in the results are left out.
+
+    >>> print(render({"pipeline": {"rss_mb": 61.2}}))
+    | what | measured | goal |
+    |---|---|---|
+    | Agent, 4 channels of 25.6 kHz: resident memory | 61 MB | below 80 MB |
+    """
+    lines = ["| what | measured | goal |", "|---|---|---|"]
+    for row in ROWS:
+        value = results.get(row.benchmark, {}).get(row.key)
+        if value is not None:
+            lines.append(f"| {row.what} | {row.form.format(value)} | {row.goal} |")
+    return "\n".join(lines)
+
+
+def put_into(readme: Path, table: str) -> None:
+    """Replace what stands between the markers of a README by the table.
+
+    Raises:
+        InputError: the file has no such markers.
+    """
+    text = readme.read_text(encoding="utf-8")
+    before, begin, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not (begin and end):
+        raise InputError(f"{readme}: the lines {BEGIN} and {END} are missing: put them where the table belongs")
+    readme.write_text(f"{before}{BEGIN}\n{table}\n{END}{after}", encoding="utf-8")
