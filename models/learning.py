@@ -6,7 +6,7 @@ In order:
 2. When there are enough, it looks whether they tell one story: if the second half lies elsewhere than the first, as
    with a machine warming up, the older half is dropped and learning goes on; a few times, then it is taken as it is.
 3. `Baseline` is fitted: every detector on the same windows, each with its own threshold. The score of a window is the
-   largest of its detectors.
+   largest of its detectors, for what rose above normal.
 4. The baseline follows the machine slowly while it is normal: each window moves the centre by 1/τ of its distance, at
    most 3 σ, never while an alarm stands, and never further from what was learnt than a factor of two. The last limit is
    the slow judge: wear that would be followed window by window still raises the score in the end.
@@ -154,10 +154,13 @@ class Baseline:
     def score(self, vector: NDArray[np.float32]) -> float:
         """Return how unusual one window is, 1.0 = threshold: the largest of the detectors.
 
+        Only what rose counts. A fault adds vibration somewhere; what does nothing but take away is a process that asks
+        for less, a machine that coasts, or a stop. On the FEMTO runs this costs no detection.
+
         Args:
             vector: (d,) from `to_vector`.
         """
-        undrifted = (vector - self.drift)[None]
+        undrifted = np.maximum(vector - self.drift, self.fit.scaling.centre)[None]
         return max(float(detector.score(undrifted)[0]) for detector in self.fit.detectors)
 
     def followed(self, vector: NDArray[np.float32], tracking_windows: int) -> Baseline:

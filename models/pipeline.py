@@ -69,7 +69,7 @@ class PipelineSettings:
         feature_names: None for the default set.
         speed_rpm: nominal speed, or None.
         machine_group, support: ISO 20816-3; both or none.
-        learning_windows: so many good windows make the baseline of a condition, at least 10.
+        learning_windows: so many good windows make the baseline of a condition, at least 8.
         tracking_windows: time constant with which the baseline follows a normal machine (300 windows: 1 to 3 false
             alarms per machine-month on real streams; 100 follows faults away sooner).
         summary_interval_s: a summary every so often.

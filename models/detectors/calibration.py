@@ -11,7 +11,7 @@ largest of them says little. So, in order:
 Why a margin and no tail model: on 21 healthy streams conformal and generalised-Pareto thresholds gave 20–60 times the
 false alarms they promised, because real data drift; three times the largest calibration score, with tracking and
 persistence, gave 1.4 per machine-month. Fewer windows than usual have seen less of what is normal, so the margin grows
-as their standard error does: with √(60/n).
+as their standard error does, with √(60/n), up to half as much again: beyond, only wrecks would be found.
 """
 
 from __future__ import annotations
@@ -32,11 +32,12 @@ if TYPE_CHECKING:
 BLOCKS: Final = 5
 MARGIN: Final = 3.0
 USUAL_WINDOWS: Final = 60
+LARGEST_GROWTH: Final = 1.5
 LARGEST_OVER_MEDIAN: Final = 3.0
 """Calibration scores of steady machines end below three times their median; what lies beyond is a bump."""
 SMALLEST_DISTANCE: Final = 0.5
 """Distances of healthy windows lie around 1; a machine without any scatter must not alarm at its first breath."""
-MIN_WINDOWS: Final = 2 * BLOCKS
+MIN_WINDOWS: Final = 8
 
 
 def held_out_distances(
@@ -71,6 +72,6 @@ def thresholds(distances: NDArray[np.float32], margin: float = MARGIN) -> NDArra
         distances: held out, (n, groups).
         margin: over the largest of them, for `USUAL_WINDOWS` windows or more.
     """
-    margin *= max(1.0, math.sqrt(USUAL_WINDOWS / len(distances)))
+    margin *= min(max(1.0, math.sqrt(USUAL_WINDOWS / len(distances))), LARGEST_GROWTH)
     largest = np.minimum(distances.max(axis=0), LARGEST_OVER_MEDIAN * np.median(distances, axis=0))
     return np.asarray(margin * np.maximum(largest, SMALLEST_DISTANCE), np.float32)

@@ -103,7 +103,7 @@ def test_bytes_of_something_else_are_refused(detector):
 def test_what_cannot_be_learnt_from_is_said_in_one_line(detector):
     gap = healthy(60)
     gap[7, 7] = np.nan
-    for vectors, groups in ((healthy(9), CHANNELS), (gap, CHANNELS), (healthy(60), CHANNELS + 1), (healthy(60)[0], 1)):
+    for vectors, groups in ((healthy(7), CHANNELS), (gap, CHANNELS), (healthy(60), CHANNELS + 1), (healthy(60)[0], 1)):
         with pytest.raises(DetectorError) as refused:
             detector.fit(vectors, groups=groups)
         assert "\n" not in str(refused.value)
