@@ -38,6 +38,8 @@ UNSPECIFIC: Final = frozenset(
 FIRST_REVIEW_WINDOWS: Final = 8
 LAST_REVIEW_WINDOWS: Final = 1_024
 """Reviews get rarer: a fault that was not to be named at first shows itself within some windows, or much later."""
+NOTABLE_RISE: Final = 0.1
+"""Logarithm of a ratio: 10 %, more than features of a healthy machine usually differ from their mean."""
 _SENSOR_WORDS: Final = {
     QualityCause.NOT_FINITE: "delivers values that are no numbers",
     QualityCause.CONSTANT: "delivers a constant value",
@@ -153,15 +155,17 @@ def against_baseline(verdict: Diagnosis, outcome: Outcome, names: Sequence[str],
         return verdict
     features, baseline, zone = outcome.features, outcome.baseline, outcome.zone
     if features is not None and baseline is not None:
-        ratio = np.abs(np.log(np.maximum(features.ravel(), 1e-9) / np.maximum(baseline.ravel(), 1e-9)))
-        worst = int(np.nanargmax(np.where(np.isfinite(ratio), ratio, -1.0)))
+        ratio = np.log(np.maximum(features.ravel(), 1e-9) / np.maximum(baseline.ravel(), 1e-9))
+        ratio = np.where(np.isfinite(ratio), ratio, 0.0)
+        # Damage adds vibration: what rose is told before what fell.
+        worst = int(np.argmax(ratio if ratio.max() > NOTABLE_RISE else np.abs(ratio)))
         name, value, normal = names[worst], float(features.ravel()[worst]), float(baseline.ravel()[worst])
         channel = name.partition("/")[0]
         sentence = (
             f"Vibration differs from its baseline, most in {name}: {value:.3g} {units[worst]}".rstrip()
             + f" instead of {normal:.3g}; the cause cannot be named yet."
         )
-        confidence = 1.0 - math.exp(-float(ratio[worst]))
+        confidence = 1.0 - math.exp(-abs(float(ratio[worst])))
         return Diagnosis(
             DiagnosisLabel.CHANGED,
             channel,

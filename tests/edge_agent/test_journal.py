@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from edge_agent.errors import DataDirectoryError
+from edge_agent.errors import DataDirectoryError, JournalFullError
 from edge_agent.journal import Change, MachineProgress
 from edge_agent.sources.base import SourcePosition
 from models.contract.acknowledgement import Ranges
@@ -122,6 +122,20 @@ def test_what_cannot_be_one_payload_is_dropped_and_counted_and_the_rest_goes_on(
     _commit(journal, small_record(1, size=200_000), small_record(2))
     assert journal.dropped() == {DropReason.OVERSIZED: 1}
     assert [p.record.record_id for p in journal.pending(RecordKind.SUMMARY, after=0, up_to=9, limit=9)] == [2]
+
+
+def test_a_full_disk_writes_nothing_of_a_change_and_is_survived(journal):
+    _commit(journal, small_record(1))
+    (pages,) = journal._connection.execute("PRAGMA page_count").fetchone()
+    journal._connection.execute(f"PRAGMA max_page_count={pages + 3}")
+    progress = MachineProgress(ASSET, SourcePosition(1, 2), b"state")
+    change = Change(STAMP, tuple(small_record(n, size=50_000) for n in (2, 3)), progress)
+    with pytest.raises(JournalFullError, match="free space on the disk"):
+        journal.commit([change])
+    assert (journal.pending_records, journal.progress(ASSET)) == (1, None)
+    journal._connection.execute("PRAGMA max_page_count=1000000")
+    journal.commit([change])
+    assert (journal.pending_records, journal.progress(ASSET)) == (3, progress)
 
 
 def test_a_damaged_record_does_not_hold_up_the_others(journal, tmp_path):

@@ -1,0 +1,47 @@
+"""Memory is given back, and everything still works afterwards."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from edge_agent.memory import _clean_file_regions
+
+SMAPS = b"""\
+00400000-00500000 r-xp 00000000 08:01 42 /usr/lib/clean.so
+Private_Dirty:         0 kB
+Anonymous:             0 kB
+00500000-00600000 r--p 00000000 08:01 42 /usr/lib/relocated.so
+Private_Dirty:         8 kB
+Anonymous:             8 kB
+00600000-00700000 rw-p 00000000 08:01 42 /usr/lib/data.so
+Private_Dirty:         0 kB
+Anonymous:             0 kB
+00700000-00800000 r-xp 00000000 00:00 0 [vdso]
+Private_Dirty:         0 kB
+Anonymous:             0 kB
+"""
+
+
+def test_only_files_that_nobody_changed_in_memory_are_given_back():
+    assert _clean_file_regions(SMAPS) == [(0x400000, 0x500000)]
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux knows how")
+def test_less_is_resident_and_numpy_still_computes():
+    """In a process of its own, because a test must not disturb the others."""
+    program = """
+from edge_agent.memory import give_back_memory, prefer_little_memory, resident_mb
+prefer_little_memory()
+import numpy as np
+import edge_agent.agent
+before = resident_mb()
+give_back_memory()
+after = resident_mb()
+assert abs(np.linalg.inv(np.eye(50) * 2.0).trace() - 25.0) < 1e-9
+print(before - after)
+"""
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert float(result.stdout) > 5.0
