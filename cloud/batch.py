@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -20,6 +21,7 @@ OutboxKey = tuple[NodeId, str]
 """A gateway and the incarnation of its outbox: what a sequence number belongs to."""
 
 
+@lru_cache(maxsize=16_384)
 def gateway_id(node: NodeId) -> str:
     """Return the id of a gateway in the book and in addresses.
 

@@ -144,7 +144,7 @@ WHERE excluded.time_ms >= time_ms
 """
 
 READING_MERGE: Final = """
-INSERT INTO reading_rollup VALUES (?, ?, ?, 1, ?, ?, ?)
+INSERT INTO reading_rollup VALUES (?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (series, grain, start_ms) DO UPDATE SET
-    n = n + 1, total = total + excluded.total, low = min(low, excluded.low), high = max(high, excluded.high)
+    n = n + excluded.n, total = total + excluded.total, low = min(low, excluded.low), high = max(high, excluded.high)
 """

@@ -156,11 +156,20 @@ class BatchWriter:
 
     def _write_readings(self, readings: Sequence[Reading]) -> None:
         """Store readings that are new, merge them into their rollups, and move the latest values forward."""
+        newest: dict[tuple[str, str], Reading] = {}
+        for one in readings:
+            key = (one.source, one.name)
+            if key not in newest or one.time_ms >= newest[key].time_ms:
+                newest[key] = one
         self._connection.executemany(
             SERIES_MERGE,
-            [(one.source, one.name, one.unit, one.time_ms, one.value, one.text, one.quality) for one in readings],
+            [
+                (one.source, one.name, one.unit, one.time_ms, one.value, one.text, one.quality)
+                for one in newest.values()
+            ],
         )
-        merges = []
+        buckets: dict[tuple[int, str, int], list[float]] = defaultdict(list)
+        grains = [(grain.value, length_ms) for grain, length_ms in GRAIN_MS.items()]
         for one in readings:
             if not one.kept or one.value is None:
                 continue
@@ -170,11 +179,12 @@ class BatchWriter:
                 (series, one.time_ms, one.tie, one.value),
             )
             if cursor.rowcount == 1:
-                merges += [
-                    (series, grain.value, one.time_ms // length_ms * length_ms, one.value, one.value, one.value)
-                    for grain, length_ms in GRAIN_MS.items()
-                ]
-        self._connection.executemany(READING_MERGE, merges)
+                for grain, length_ms in grains:
+                    buckets[series, grain, one.time_ms // length_ms * length_ms].append(one.value)
+        self._connection.executemany(
+            READING_MERGE,
+            [(*bucket, len(values), sum(values), min(values), max(values)) for bucket, values in buckets.items()],
+        )
 
     def _asset(self, asset_id: str) -> int:
         if (key := self._assets.get(asset_id)) is None:
