@@ -16,13 +16,13 @@ from models.training.tflite_writer import DenseLayer, TrainingExtraMissingError,
 
 @pytest.fixture(scope="module")
 def small():
-    return build(machines=6, iterations=10, seed=1)
+    return build(machines=8, iterations=10, seed=1)
 
 
 def test_the_same_seed_gives_the_same_bytes(small):
-    again = build(machines=6, iterations=10, seed=1)
+    again = build(machines=8, iterations=10, seed=1)
     assert (again.network, again.description) == (small.network, small.description)
-    assert build(machines=6, iterations=10, seed=2).network != small.network
+    assert build(machines=8, iterations=10, seed=2).network != small.network
 
 
 def test_quantising_costs_little(small):
