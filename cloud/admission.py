@@ -20,7 +20,7 @@ from models.contract.records import AlarmReport, EvidencePart, MetricValue, Summ
 from models.contract.vocabulary import RejectReason
 
 if TYPE_CHECKING:
-    from cloud.sparkplug_host import Heard, NamedMetric, NodeId
+    from cloud.sparkplug_outcomes import Heard, NamedMetric, NodeId
     from models.contract.encoding import Content
     from models.contract.sparkplug_values import MetricContent
 

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from cloud.sparkplug_host import NodeId
+from cloud.sparkplug_outcomes import NodeId
 
 if TYPE_CHECKING:
     from cloud.event_hub import Change

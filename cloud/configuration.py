@@ -24,7 +24,7 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Final
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from cloud.errors import CloudConfigurationError
 from models.contract.errors import TopicError
@@ -37,6 +37,23 @@ class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+def _allowed_id(name: str) -> str:
+    """Return an id that Sparkplug allows."""
+    try:
+        return check_id(name)
+    except TopicError as error:
+        raise ValueError(str(error)) from error
+
+
+def _allowed_group(name: str) -> str:
+    """Return a group to listen to, or the word for all of them."""
+    return name if name == ALL_GROUPS else _allowed_id(name)
+
+
+Id = Annotated[str, AfterValidator(_allowed_id)]
+Group = Annotated[str, AfterValidator(_allowed_group)]
+
+
 class StoreSettings(_Section):
     """Where the stores are and who we are on the broker.
 
@@ -47,29 +64,8 @@ class StoreSettings(_Section):
     """
 
     data_dir: Path = Path("plantpulse-cloud")
-    host_id: str = "plantpulse"
-    groups: tuple[str, ...] = (ALL_GROUPS,)
-
-    @field_validator("host_id")
-    @classmethod
-    def _host_id_is_allowed(cls, host_id: str) -> str:
-        try:
-            return check_id(host_id)
-        except TopicError as error:
-            raise ValueError(str(error)) from error
-
-    @field_validator("groups")
-    @classmethod
-    def _groups_are_allowed(cls, groups: tuple[str, ...]) -> tuple[str, ...]:
-        if not groups:
-            raise ValueError(f'name at least one group, or "{ALL_GROUPS}"')
-        for group in groups:
-            if group != ALL_GROUPS:
-                try:
-                    check_id(group)
-                except TopicError as error:
-                    raise ValueError(str(error)) from error
-        return groups
+    host_id: Id = "plantpulse"
+    groups: Annotated[tuple[Group, ...], Field(min_length=1)] = (ALL_GROUPS,)
 
 
 class MqttSettings(_Section):

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from cloud.batch import Batch, OutboxKey
     from cloud.event_hub import Change
-    from cloud.sparkplug_host import NodeId
+    from cloud.sparkplug_outcomes import NodeId
     from cloud.status import Status
     from cloud.trends.store import TrendStore
     from models.contract.sparkplug import Payload

@@ -35,18 +35,7 @@ from cloud.batch import (
     gateway_id,
 )
 from cloud.event_hub import Change, Subject
-from cloud.sparkplug_host import (
-    Born,
-    Died,
-    Gap,
-    Heard,
-    Incoming,
-    NodeId,
-    Outcome,
-    RebirthWanted,
-    Refused,
-    SparkplugHost,
-)
+from cloud.sparkplug_outcomes import Born, Died, Gap, Heard, Incoming, NodeId, Outcome, RebirthWanted, Refused
 from cloud.trends.store import StoredSummary
 from models.contract import metrics
 from models.contract.acknowledgement import Ranges
@@ -59,6 +48,7 @@ from models.contract.vocabulary import RejectReason
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from cloud.sparkplug_host import SparkplugHost
     from models.contract.encoding import Content
 
 FIRST_BYTES: Final = 1_024
@@ -132,7 +122,11 @@ class Planner:
         batch = Batch()
         for arrival in arrivals:
             if isinstance(arrival, Message):
-                self._take(batch, arrival, now_ms)
+                try:
+                    self._take(batch, arrival, now_ms)
+                except Exception as error:  # noqa: BLE001 - a defect of ours that one message meets must not stop the others, and its sender would send it for ever
+                    refusal = RefusedRecordError(RejectReason.MALFORMED, f"not foreseen: {error!r}")
+                    self._quarantine(batch, _entry(arrival.topic, None, arrival.payload, refusal, now_ms))
             elif isinstance(arrival, Connected):
                 self._host.connection_made(now_ms)
             else:

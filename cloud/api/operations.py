@@ -7,6 +7,7 @@ from fastapi import APIRouter, Response
 from fastapi.responses import JSONResponse
 
 from cloud.api.context import ApiContext, Context
+from cloud.book.tables import QUARANTINE_DROPPED
 
 router = APIRouter(tags=["operations"])
 
@@ -58,6 +59,12 @@ def _lines(context: ApiContext) -> Iterator[str]:
         ("acknowledgements_total", "counter", "acknowledgements sent", status.acknowledgements),
         ("rebirth_requests_total", "counter", "rebirths asked for", status.rebirth_requests),
         ("sequence_gaps_total", "counter", "gaps in the sequence numbers of edge nodes", status.sequence_gaps),
+        (
+            "quarantine_dropped_total",
+            "counter",
+            "messages that left the quarantine because it was full",
+            context.book.counters().get(QUARANTINE_DROPPED, 0),
+        ),
         ("quarantine_messages", "gauge", "messages in quarantine", context.book.quarantine_size()),
     )
     for name, kind, text, value in plain:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 from uuid import NAMESPACE_OID, uuid5
@@ -76,8 +77,11 @@ def _join(package: Evidence, last: EvidencePart, data: dict[int, bytes]) -> None
     ]
     try:
         whole = join_evidence(parts)
-        package.channels = [channel.name for channel in unpack_evidence(whole).channels]
-    except ContractError:
+        evidence = unpack_evidence(whole)
+        # What the API could not send again is not whole either.
+        json.dumps(dict(evidence.facts), allow_nan=False, ensure_ascii=False).encode()
+        package.channels = [channel.name for channel in evidence.channels]
+    except (ContractError, ValueError, TypeError):
         package.state = EvidenceState.DAMAGED
         return
     package.package = whole

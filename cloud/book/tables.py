@@ -7,7 +7,7 @@ mapped by `cloud.integers.signed`). A change here needs a migration beside it; a
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from sqlalchemy import (
     JSON,
@@ -268,6 +268,10 @@ class Audit(Base):
     what: Mapped[str] = mapped_column(String(64))
     subject: Mapped[str]
     detail: Mapped[dict[str, Any]]
+
+
+QUARANTINE_DROPPED: Final = "quarantine_dropped"
+"""Name of the counter of messages that left the quarantine because it was full."""
 
 
 class Counter(Base):

@@ -18,9 +18,19 @@ from sqlalchemy.orm import Session
 from cloud.batch import DeviceBorn, DeviceDied, GatewayChange, Lifecycle, NodeBorn, NodeDied, gateway_id
 from cloud.book.alarm_writing import write_alarm
 from cloud.book.evidence_writing import SPECTRUM_SUBJECT, write_part
-from cloud.book.tables import Birth, Counter, Evidence, EvidencePartRow, Gateway, Machine, Quarantined, Received
+from cloud.book.tables import (
+    QUARANTINE_DROPPED,
+    Birth,
+    Counter,
+    Evidence,
+    EvidencePartRow,
+    Gateway,
+    Machine,
+    Quarantined,
+    Received,
+)
 from cloud.errors import StoreError
-from cloud.sparkplug_host import Incoming, NodeId
+from cloud.sparkplug_outcomes import Incoming, NodeId
 from models.contract.acknowledgement import Ranges
 from models.contract.errors import ContractError
 from models.contract.sparkplug import decode_payload
@@ -322,10 +332,9 @@ def _prune_quarantine(session: Session) -> int:
         if last is not None:
             count = session.scalar(select(func.count()).where(is_record, Quarantined.key <= last)) or 0
             session.execute(delete(Quarantined).where(is_record, Quarantined.key <= last))
-            name = "quarantine_dropped"
-            counter = session.get(Counter, name)
+            counter = session.get(Counter, QUARANTINE_DROPPED)
             if counter is None:
-                counter = Counter(name=name, value=0)
+                counter = Counter(name=QUARANTINE_DROPPED, value=0)
                 session.add(counter)
             counter.value += count
             dropped += count

@@ -35,7 +35,7 @@ def test_the_data_directory_is_relative_to_the_file(tmp_path):
         ("[htp]\nport = 1\n", ":1: unknown key 'htp': did you mean 'http'?"),
         ("[mqtt]\nhost = 'a'\nport = 70000\n", ":3: 'mqtt.port': Input should be less than or equal to 65535"),
         ("[cloud]\nhost_id = 'a/b'\n", ":2: 'cloud.host_id': id 'a/b' contains '/'"),
-        ("[cloud]\ngroups = []\n", ":2: 'cloud.groups': name at least one group"),
+        ("[cloud]\ngroups = []\n", ":2: 'cloud.groups': Tuple should have at least 1 item"),
         ("[retention]\nsummary_days = 0\n", ":2: 'retention.summary_days': Input should be greater than 0"),
         ("[mqtt\n", "is not valid TOML"),
     ],

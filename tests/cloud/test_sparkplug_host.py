@@ -7,21 +7,8 @@ from support.cloud_bench import NOW_MS, pump_gateway
 from support.contract_examples import summary
 from support.simulated_gateway import ForeignNode
 
-from cloud.sparkplug_host import (
-    FIRST_REBIRTH_MS,
-    LAST_REBIRTH_MS,
-    SILENCE_MS,
-    Born,
-    Died,
-    Gap,
-    Heard,
-    Incoming,
-    NodeId,
-    RebirthWanted,
-    Refused,
-    SparkplugHost,
-    rebirth_command,
-)
+from cloud.sparkplug_host import FIRST_REBIRTH_MS, LAST_REBIRTH_MS, SILENCE_MS, SparkplugHost, rebirth_command
+from cloud.sparkplug_outcomes import Born, Died, Gap, Heard, Incoming, NodeId, RebirthWanted, Refused
 from models.contract import metrics
 from models.contract.sparkplug import DataType, Metric, Payload, decode_payload
 from models.contract.topics import MessageType, Topic, parse_topic
