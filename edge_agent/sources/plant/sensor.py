@@ -73,7 +73,7 @@ def _ski_slope(signal: Signal, time_s: FloatArray, _random: np.random.Generator)
     frequency_hz = np.geomspace(0.7, 17.0, 9)
     # Golden-ratio phases keep the waves from starting together; nothing here needs to differ between machines.
     phases = 2.0 * np.pi * np.mod(np.arange(len(frequency_hz)) * 0.618, 1.0)
-    waves = np.cos(2.0 * np.pi * np.outer(frequency_hz, time_s) + phases[:, None]) * (4.0 / frequency_hz)[:, None]
+    waves = np.cos(2.0 * np.pi * np.outer(frequency_hz, time_s) + phases[:, None]) * (10.0 / frequency_hz)[:, None]
     return np.asarray(signal + waves.sum(axis=0), np.float32)
 
 
