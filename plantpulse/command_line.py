@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import sys
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, NoReturn
 
 from models.contract.errors import InputError, PlantpulseError
 
@@ -34,16 +34,23 @@ COMMANDS: Final = (
     Command("analyze", "plantpulse.analyze", "what an analyst would say about one recording"),
     Command("agent", "plantpulse.agent", "the gateway's agent: run, check, status, replay"),
     Command("cloud", "plantpulse.cloud", "ingest, trends, alarms, API and console"),
-    Command("models", "plantpulse.models", "fit, inspect and export the models that judge"),
     Command("bench", "plantpulse.bench.command", "measure speed, memory and bytes; the numbers in the README"),
 )
+
+
+class OneLineParser(argparse.ArgumentParser):
+    """Complains in one line that names the command, instead of printing its whole usage."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong with the arguments and end with exit code 2."""
+        self.exit(EXIT_USAGE, f"{self.prog}: {message}; see {self.prog} --help\n")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code: 0 done, 1 failed, 2 bad usage, configuration or input."""
     words = list(sys.argv[1:] if argv is None else argv)
     asked = next((word for word in words if not word.startswith("-")), None)
-    parser = argparse.ArgumentParser(
+    parser = OneLineParser(
         prog="plantpulse",
         description="Predictive maintenance from the gateway beside the machine to the people who repair it.",
         epilog="Example: plantpulse demo",

@@ -111,5 +111,5 @@ def _of_snapshots(
 
 
 def _word_bytes(arrays: list[NDArray[np.generic]]) -> int:
-    kinds = {array.dtype.kind for array in arrays}
-    return max(array.dtype.itemsize for array in arrays) if kinds <= {"i", "u"} else ASSUMED_WORD_BYTES
+    """Return the sensor's word size: an array's width is how it was kept, so it never counts as more than usual."""
+    return min(ASSUMED_WORD_BYTES, max(array.dtype.itemsize for array in arrays))

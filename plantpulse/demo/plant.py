@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 DEFAULT_SPEED: Final = 10.0
 """Ten machines' seconds per second: three machines at 25.6 kHz then need less than one core in all."""
 
-TIME_LAPSE_S: Final = 3600.0
-"""Machine time until the time-lapse has caught up with the clock and goes on in real time."""
+TIME_LAPSE_S: Final = 1500.0
+"""Machine time until the time-lapse has caught up with the clock and goes on in real time: two and a half minutes of
+waiting, so that what is on the screen is soon the present."""
 
 SAMPLE_RATE_HZ: Final = 25_600.0
 LEARNING_WINDOWS: Final = 480

@@ -48,7 +48,7 @@ windows = 20
 def wheel(tmp_path_factory) -> Path:
     """Build the wheel as a release would."""
     out = tmp_path_factory.mktemp("wheel")
-    subprocess.run([UV, "build", "--quiet", "--wheel", "--out-dir", out, ROOT], check=True)
+    subprocess.run([UV, "build", "--quiet", "--out-dir", out, ROOT], check=True)
     return next(out.glob("plantpulse-*.whl"))
 
 
