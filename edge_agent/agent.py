@@ -15,7 +15,15 @@ import time
 from collections.abc import AsyncGenerator, Callable
 from typing import TYPE_CHECKING, Final
 
-from edge_agent.assembly import Machine, agent_version, broker, catalogue, edge_node, machine_setup
+from edge_agent.assembly import (
+    Machine,
+    agent_version,
+    broker,
+    catalogue,
+    edge_node,
+    load_networks,
+    machine_setup,
+)
 from edge_agent.clock import Clock
 from edge_agent.configuration import source_options, source_request
 from edge_agent.disk import JournalThread
@@ -75,12 +83,12 @@ async def run_agent(
         tell: is told, in one line, what a person should know.
         exit_at_end: for recordings.
         observe: is called after each block; for measurements.
-        exit_at_end: for recordings.
 
     Raises:
         DataDirectoryError, SourceError: cannot start.
         JournalError: the disk fails.
     """
+    give_back_memory()
     clock = Clock()
     journal = open_journal(
         settings.gateway.data_dir,
@@ -91,6 +99,7 @@ async def run_agent(
     )
     async with JournalThread(journal) as disk:
         machines = [await _opened(table, folder, disk, tell) for table in settings.machine]
+        load_networks(machines)
         give_back_memory()
         declared = await disk.call(journal.declared, catalogue(machines))
         agent = Agent(settings, disk, machines, clock, declared=declared, tell=tell, observe=observe)

@@ -17,6 +17,7 @@ from models.contract.facts import ChannelFacts, MachineFacts, format_facts
 from models.contract.metrics import MetricDefinition
 from models.contract.sparkplug import DataType
 from models.contract.units import parse_unit
+from models.detectors.autoencoder import Autoencoder, base_network
 from models.diagnosis.diagnose import BearingAt
 from models.pipeline import PipelineSettings
 
@@ -79,6 +80,19 @@ def machine_setup(table: MachineTable, source: Source) -> MachineSetup:
         waveform_s=table.evidence.waveform_s,
         spectrum_interval_s=table.evidence.spectrum_interval_s,
     )
+
+
+def load_networks(machines: Sequence[Machine]) -> None:
+    """Load what the machines' detectors will run once they have learnt.
+
+    Now and not then: a runtime that is missing is said at the start, and what its loading alone needs is given back
+    with the rest of starting.
+
+    Raises:
+        RuntimeMissingError: no runtime for networks is installed.
+    """
+    if any(Autoencoder.name in machine.watch.setup.pipeline.detectors for machine in machines):
+        base_network()
 
 
 def edge_node(settings: Settings, machines: Sequence[Machine], declared: Catalogue) -> SparkplugNode:

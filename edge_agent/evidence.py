@@ -61,17 +61,16 @@ def picture(
         fault_lines: what was looked for.
         facts: circumstances.
     """
-    latest = np.nan_to_num(samples, posinf=0.0, neginf=0.0)
-    spectrum = power_spectrum(latest[:, -max(round(SPECTRUM_S * sample_rate_hz), 16) :], sample_rate_hz)
-    rms = np.asarray(spectrum.rms, np.float32)
-    waveform = latest[:, latest.shape[1] - min(latest.shape[1], round(waveform_s * sample_rate_hz)) :]
     channels = []
     for row, name in enumerate(channel_names):
-        envelope, envelope_step_hz = _envelope(latest[row, -round(ENVELOPE_S * sample_rate_hz) :], sample_rate_hz)
-        counts, scale = _counts(waveform[row])
+        latest = np.nan_to_num(samples[row], posinf=0.0, neginf=0.0)
+        spectrum = power_spectrum(latest[-max(round(SPECTRUM_S * sample_rate_hz), 16) :], sample_rate_hz)
+        rms = np.asarray(spectrum.rms, np.float32)
+        envelope, envelope_step_hz = _envelope(latest[-round(ENVELOPE_S * sample_rate_hz) :], sample_rate_hz)
+        counts, scale = _counts(latest[latest.size - min(latest.size, round(waveform_s * sample_rate_hz)) :])
         channels.append(
             EvidenceChannel(
-                name, _UNIT, sample_rate_hz, counts, scale, rms[row], spectrum.step_hz, envelope, envelope_step_hz
+                name, _UNIT, sample_rate_hz, counts, scale, rms, spectrum.step_hz, envelope, envelope_step_hz
             )
         )
     return Evidence(subject, end_ns, speed_rpm, tuple(channels), fault_lines, facts)

@@ -16,6 +16,7 @@ import numpy as np
 
 from edge_agent import alarm_reports, evidence
 from edge_agent.alarm_reports import Circumstances, StandingAlarm
+from edge_agent.memory import with_room
 from edge_agent.recent import RecentSamples
 from edge_agent.sources.base import SourcePosition
 from models.contract.alarm_json import format_alarm, parse_alarm
@@ -279,7 +280,7 @@ class MachineWatch:
             samples = self._recent.samples()
             settings = self.setup.pipeline
             made = await asyncio.to_thread(
-                fingerprint, samples, settings.sample_rate_hz, window.speed_rpm or settings.speed_rpm
+                with_room, fingerprint, samples, settings.sample_rate_hz, window.speed_rpm or settings.speed_rpm
             )
             kept = {**self._memory.fingerprints, name: made.to_bytes()}
             self._memory = replace(self._memory, fingerprints=kept)
@@ -294,6 +295,7 @@ class MachineWatch:
         settings = self.setup.pipeline
         known = self._memory.fingerprints.get(outcome.operating_state)
         report = await asyncio.to_thread(
+            with_room,
             diagnose,
             self._recent.samples(),
             settings.sample_rate_hz,
@@ -313,6 +315,7 @@ class MachineWatch:
         settings = self.setup.pipeline
         speed_rpm = window.speed_rpm or settings.speed_rpm if report is None else report.speed.used
         moment = await asyncio.to_thread(
+            with_room,
             evidence.picture,
             self._recent.samples(),
             settings.sample_rate_hz,

@@ -1,8 +1,10 @@
 """Little memory for a small gateway: what is asked of the libraries, and what is given back to the system.
 
-`prefer_little_memory` runs before numpy is imported. `give_back_memory` runs once the agent has started and then once
+`prefer_little_memory` runs before numpy is imported. `give_back_memory` runs after each step of starting and then once
 a minute: freed heap, and pages of program files that only starting needed (a third of the agent is code of libraries
-that runs once). Such pages are clean copies of files: when one is needed after all, the kernel reads it again.
+that runs once). Such pages are clean copies of files: when one is needed after all, the kernel reads it again. Rare
+work that needs much for a moment, such as a diagnosis, runs through `with_room`, so that its peak does not come on top
+of what the last one left.
 """
 
 from __future__ import annotations
@@ -13,7 +15,13 @@ import os
 import re
 import resource
 import sys
-from typing import Final
+from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 _M_ARENA_MAX: Final = -8
 _M_MMAP_THRESHOLD: Final = -3
@@ -61,6 +69,15 @@ def give_back_memory() -> None:
         libc.madvise(first, last - first, _MADV_DONTNEED)
 
 
+def with_room(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Return what `work` returns; what can be given back is given back before it and after it."""
+    give_back_memory()
+    try:
+        return work(*args, **kwargs)
+    finally:
+        give_back_memory()
+
+
 def _clean_file_regions(smaps: bytes) -> list[tuple[int, int]]:
     """Return mappings of files that nobody may write to and of which no page was ever changed in memory.
 
@@ -90,10 +107,22 @@ def _libc() -> ctypes.CDLL | None:
         return None
 
 
+def largest_resident_mb() -> float:
+    """Return the most memory that this process ever had in RAM, in MB.
+
+    Not `ru_maxrss`: that one is inherited from whoever started the process.
+    """
+    try:
+        with open("/proc/self/status", encoding="ascii") as file:  # noqa: PTH123 - a pseudo file
+            return next(int(line.split()[1]) * 1024 / 1e6 for line in file if line.startswith("VmHWM:"))
+    except (OSError, StopIteration):
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
+
+
 def resident_mb() -> float:
     """Return the memory of this process that is in RAM, in MB."""
     try:
         with open("/proc/self/statm", encoding="ascii") as file:  # noqa: PTH123 - a pseudo file, read every minute
             return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
     except OSError:
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6

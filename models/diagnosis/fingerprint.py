@@ -172,6 +172,23 @@ def fingerprint(
     signal = np.atleast_2d(np.asarray(samples, np.float32))
     if refine_speed:
         speed_rpm = estimate_speed(signal, sample_rate_hz, speed_rpm).used
+    # One channel at a time: the spectra of all of them would not fit beside the rest of a small gateway's agent.
+    parts = [_of_channel(signal[row : row + 1], sample_rate_hz, speed_rpm) for row in range(signal.shape[0])]
+    first = parts[0]
+    return Fingerprint(
+        sample_rate_hz=sample_rate_hz,
+        speed_rpm=speed_rpm,
+        order_mm_s=np.concatenate([part.order_mm_s for part in parts]),
+        velocity_mm_s=np.concatenate([part.velocity_mm_s for part in parts]),
+        acceleration_m_s2=np.concatenate([part.acceleration_m_s2 for part in parts]),
+        band_hz=first.band_hz,
+        band_db=np.concatenate([part.band_db for part in parts]),
+        band_spread_db=np.concatenate([part.band_spread_db for part in parts]),
+    )
+
+
+def _of_channel(signal: NDArray[np.float32], sample_rate_hz: float, speed_rpm: float | None) -> Fingerprint:
+    """Return the fingerprint of one channel (1, samples)."""
     length = prev_fast_len(signal.shape[1])
     step_hz = sample_rate_hz / length
     spectrum = power_spectrum(signal[:, :length], sample_rate_hz)
