@@ -79,6 +79,28 @@ class _Stretch:
 
 
 @dataclass(frozen=True, slots=True)
+class _Outline:
+    """What is kept of a recording while it is not being played: everything but its samples."""
+
+    path: Path
+    sample_rate_hz: float
+    word_bytes: int
+    speed_rpm: float | None
+    start_ns: int | None
+    segments: tuple[tuple[float, int], ...]
+    """Start in s and samples per channel of each."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Loaded:
+    """The recording being played, in SI at the machine's rate."""
+
+    file: int
+    outline: _Outline
+    pieces: tuple[NDArray[np.float32], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class _Layout:
     stretches: tuple[_Stretch, ...]
     end_index: int
@@ -115,17 +137,16 @@ class ReplaySource:
         self._files = files
         self._clock_ns = clock_ns
         self._detail = ""
-        self._loaded: tuple[int, tuple[NDArray[np.float32], ...], Recording] | None = None
-        recordings = [_read(file, request.machine) for file in files]
-        rates = [_rate(recording) for recording in recordings]
+        self._loaded: _Loaded | None = None
+        recordings = [_outlined(file, request) for file in files]
+        rates = [recording.sample_rate_hz for recording in recordings]
         wanted = request.sample_rate_hz or min(rates)
-        for recording, rate in zip(recordings, rates, strict=True):
-            if wanted > rate * (1.0 + 1e-9):
+        for recording in recordings:
+            if wanted > recording.sample_rate_hz * (1.0 + 1e-9):
                 raise SourceError(
-                    f"{recording.path}: recorded at {rate:g} Hz, machine {request.machine} wants {wanted:g} Hz:"
-                    " recordings are brought down, never up; lower sample_rate_hz of the machine"
+                    f"{recording.path}: recorded at {recording.sample_rate_hz:g} Hz, machine {request.machine} wants"
+                    f" {wanted:g} Hz: recordings are brought down, never up; lower sample_rate_hz of the machine"
                 )
-            _channel_rows(recording, request.channels)
         self._layout = _lay_out(recordings, wanted, recorded_times=options.recorded_times)
         self._facts = SourceFacts(
             channels=tuple(channel.name for channel in request.channels),
@@ -197,28 +218,45 @@ class ReplaySource:
 
     async def _samples(self, stretch: _Stretch) -> tuple[NDArray[np.float32], float | None, int]:
         """Return the samples of one stretch in SI at the machine's rate; the file last used stays in memory."""
-        if self._loaded is None or self._loaded[0] != stretch.file:
+        if self._loaded is None or self._loaded.file != stretch.file:
             self._loaded = None
-            self._loaded = (stretch.file, *await asyncio.to_thread(self._load, stretch.file))
-        _, pieces, recording = self._loaded
-        piece = pieces[stretch.segment]
-        if piece.shape[1] < stretch.samples:
+            self._loaded = await asyncio.to_thread(self._load, stretch.file)
+        recording, pieces = self._loaded.outline, self._loaded.pieces
+        if stretch.segment >= len(pieces) or pieces[stretch.segment].shape[1] < stretch.samples:
             raise SourceError(f"{recording.path}: has changed while it was being replayed; start the agent again")
         speed = self._files[stretch.file].speed_rpm or recording.speed_rpm or self._request.speed_rpm
-        return piece[:, : stretch.samples], speed, recording.word_bytes
+        return pieces[stretch.segment][:, : stretch.samples], speed, recording.word_bytes
 
-    def _load(self, number: int) -> tuple[tuple[NDArray[np.float32], ...], Recording]:
+    def _load(self, number: int) -> _Loaded:
         recording = _read(self._files[number], self._request.machine)
         rows, factors = _channel_rows(recording, self._request.channels)
-        pieces = tuple(
-            resample_down(
-                np.asarray(segment.samples[rows] * factors[:, None], np.float32),
-                _rate(recording),
-                self._facts.sample_rate_hz,
-            )
-            for segment in recording.segments
-        )
-        return pieces, recording
+        outline = _outline(recording)
+        pieces = []
+        for segment in recording.segments:
+            samples = np.empty((len(rows), segment.samples.shape[1]), np.float32)
+            for place, (row, factor) in enumerate(zip(rows, factors, strict=True)):
+                np.multiply(segment.samples[row], factor, out=samples[place])
+            pieces.append(resample_down(samples, outline.sample_rate_hz, self._facts.sample_rate_hz))
+        return _Loaded(number, outline, tuple(pieces))
+
+
+def _outlined(file: FileOptions, request: SourceRequest) -> _Outline:
+    """Return what a file is, after a look whether the machine's channels are in it."""
+    recording = _read(file, request.machine)
+    outline = _outline(recording)
+    _channel_rows(recording, request.channels)
+    return outline
+
+
+def _outline(recording: Recording) -> _Outline:
+    return _Outline(
+        recording.path,
+        _rate(recording),
+        recording.word_bytes,
+        recording.speed_rpm,
+        recording.start_ns,
+        tuple((segment.start_s, segment.samples.shape[1]) for segment in recording.segments),
+    )
 
 
 def _read(file: FileOptions, machine: str) -> Recording:
@@ -273,7 +311,7 @@ def _row(names: list[str], channel: WantedChannel, place: int, recording: Record
     raise SourceError(f"{recording.path}: has no channel {asked!r}; its channels are {', '.join(names)}")
 
 
-def _lay_out(recordings: Sequence[Recording], rate_hz: float, *, recorded_times: bool) -> _Layout:
+def _lay_out(recordings: Sequence[_Outline], rate_hz: float, *, recorded_times: bool) -> _Layout:
     """Return where every segment lies in one count of samples that only rises."""
     stretches: list[_Stretch] = []
     end = 0
@@ -286,15 +324,15 @@ def _lay_out(recordings: Sequence[Recording], rate_hz: float, *, recorded_times:
             if recording.start_ns is None or first_start_ns is None:
                 raise SourceError(f"{recording.path}: states no time; leave out recorded_times")
             offset = (recording.start_ns - first_start_ns) / 1e9 * rate_hz
-        origin_s = recording.segments[0].start_s
-        for place, segment in enumerate(recording.segments):
-            first = round(offset + (segment.start_s - origin_s) * rate_hz)
+        origin_s = recording.segments[0][0]
+        for place, (start_s, count) in enumerate(recording.segments):
+            first = round(offset + (start_s - origin_s) * rate_hz)
             if first < end:
                 # Rounding may let two segments touch or overlap by a sample; more is a file that goes back in time.
                 if first < end - max(2, round(0.01 * rate_hz)):
                     raise SourceError(f"{recording.path}: goes back in time at segment {place + 1}; sort the files")
                 first = end
-            samples = resampled_count(segment.samples.shape[1], _rate(recording), rate_hz)
+            samples = resampled_count(count, recording.sample_rate_hz, rate_hz)
             stretches.append(_Stretch(number, place, first, samples))
             end = first + samples
     return _Layout(tuple(stretches), end, first_start_ns)
