@@ -76,6 +76,7 @@ def machine_setup(table: MachineTable, source: Source) -> MachineSetup:
         pipeline=pipeline,
         hop_samples=hop_samples,
         bearings=tuple(bearings.values()),
+        speed_measured=facts.speed_measured,
         max_evidence_bytes=table.evidence.max_bytes,
         waveform_s=table.evidence.waveform_s,
         spectrum_interval_s=table.evidence.spectrum_interval_s,

@@ -58,12 +58,14 @@ class MachineSetup:
         pipeline: how it is judged.
         hop_samples: distance of two windows.
         bearings: where which bearing is.
+        speed_measured: the speed that comes with the samples is a tachometer's.
         max_evidence_bytes, waveform_s, spectrum_interval_s: see `[machine.evidence]`.
     """
 
     pipeline: PipelineSettings
     hop_samples: int
     bearings: tuple[BearingAt, ...] = ()
+    speed_measured: bool = False
     max_evidence_bytes: int = 65_536
     waveform_s: float = 0.5
     spectrum_interval_s: float = 3_600.0
@@ -280,7 +282,12 @@ class MachineWatch:
             samples = self._recent.samples()
             settings = self.setup.pipeline
             made = await asyncio.to_thread(
-                with_room, fingerprint, samples, settings.sample_rate_hz, window.speed_rpm or settings.speed_rpm
+                with_room,
+                fingerprint,
+                samples,
+                settings.sample_rate_hz,
+                window.speed_rpm or settings.speed_rpm,
+                speed_measured=self._speed_measured(window),
             )
             kept = {**self._memory.fingerprints, name: made.to_bytes()}
             self._memory = replace(self._memory, fingerprints=kept)
@@ -301,6 +308,7 @@ class MachineWatch:
             settings.sample_rate_hz,
             settings.channel_names,
             speed_rpm=window.speed_rpm or settings.speed_rpm,
+            speed_measured=self._speed_measured(window),
             bearings=self.setup.bearings,
             baseline=None if known is None else Fingerprint.from_bytes(known),
             machine_group=settings.machine_group,
@@ -340,6 +348,9 @@ class MachineWatch:
             )
             for part in parts
         ]
+
+    def _speed_measured(self, window: Window) -> bool:
+        return self.setup.speed_measured and window.speed_rpm is not None
 
     def _compared(self, outcome: Outcome) -> dict[str, list[Any]]:
         """Return each feature with its baseline and unit."""

@@ -79,6 +79,7 @@ class SourceFacts:
         word_bytes: bytes of one sample on the sensor's side; raw bytes = samples × channels × this.
         raw_rate_hz: rate of the sensor or recording before decimation; raw bytes are counted at this rate.
         speed_rpm: stated shaft speed, or None.
+        speed_measured: the speed in its blocks is a tachometer's, not a nameplate's or a file's.
     """
 
     channels: tuple[str, ...]
@@ -86,6 +87,7 @@ class SourceFacts:
     word_bytes: int
     raw_rate_hz: float
     speed_rpm: float | None = None
+    speed_measured: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -126,6 +126,7 @@ class SimulatedSource:
             word_bytes=WORD_BYTES,
             raw_rate_hz=physics.sample_rate_hz,
             speed_rpm=physics.rated_speed_rpm,
+            speed_measured=self._options.speed_measured,
         )
 
     @property

@@ -41,6 +41,7 @@ def diagnose(
     channel_names: Sequence[str],
     *,
     speed_rpm: float | None,
+    speed_measured: bool = False,
     bearings: Sequence[BearingAt] = (),
     baseline: Fingerprint | None = None,
     machine_group: int | None = None,
@@ -54,6 +55,7 @@ def diagnose(
         sample_rate_hz: of all channels.
         channel_names: `{point}.{axis}`, one per channel.
         speed_rpm: stated shaft speed, or None.
+        speed_measured: a tachometer measured it while the samples were taken.
         bearings: what may be damaged; each is heard by all channels, best by those of its point.
         baseline: fingerprint of the same channels when healthy.
         machine_group: 1 or 2 of ISO 20816-3; with `support` it gives a zone.
@@ -74,7 +76,8 @@ def diagnose(
     levels = [check.rms for check in checks]
     # Gateways are small: samples stay float32 and shared, one channel at a time is worked on in double precision.
     clean = signal if np.isfinite(signal).all() else np.nan_to_num(signal, nan=0.0, posinf=0.0, neginf=0.0)
-    speed = estimate_speed(clean if all(good) or not any(good) else clean[good], sample_rate_hz, speed_rpm)
+    audible = clean if all(good) or not any(good) else clean[good]
+    speed = estimate_speed(audible, sample_rate_hz, speed_rpm, measured=speed_measured)
     circumstances = Circumstances(
         sample_rate_hz=sample_rate_hz,
         speed=speed,

@@ -159,7 +159,12 @@ class BandChange:
 
 
 def fingerprint(
-    samples: NDArray[np.floating], sample_rate_hz: float, speed_rpm: float | None, *, refine_speed: bool = True
+    samples: NDArray[np.floating],
+    sample_rate_hz: float,
+    speed_rpm: float | None,
+    *,
+    refine_speed: bool = True,
+    speed_measured: bool = False,
 ) -> Fingerprint:
     """Return the fingerprint of one stretch of signal.
 
@@ -168,10 +173,11 @@ def fingerprint(
         sample_rate_hz: of the samples.
         speed_rpm: stated shaft speed, or None.
         refine_speed: correct the stated speed by the signal's own comb first.
+        speed_measured: the speed is a tachometer's, of these samples.
     """
     signal = np.atleast_2d(np.asarray(samples, np.float32))
     if refine_speed:
-        speed_rpm = estimate_speed(signal, sample_rate_hz, speed_rpm).used
+        speed_rpm = estimate_speed(signal, sample_rate_hz, speed_rpm, measured=speed_measured).used
     # One channel at a time: the spectra of all of them would not fit beside the rest of a small gateway's agent.
     parts = [_of_channel(signal[row : row + 1], sample_rate_hz, speed_rpm) for row in range(signal.shape[0])]
     first = parts[0]

@@ -4,7 +4,8 @@ Nameplates and controllers are a per cent off, and a per cent is enough to look 
 place. Every shaft leaves a comb of lines at whole multiples of its speed. The comb is moved around the stated speed;
 where it collects clearly more lines than noise could, and more than at other speeds, that is the speed. Otherwise the
 stated one stands. A speed is never guessed without a stated one: when a fault's lines dominate, the best comb is
-theirs.
+theirs. For the same reason a measured speed is hardly moved: the lines of an inner race near five orders, with the
+shaft's sidebands around them, make a comb of their own a per cent beside the shaft's.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ HARMONICS: Final = 40
 """Teeth of the comb: many, because the highest ones pin the speed down best."""
 FREE_RANGE: Final = 0.015
 """How far a stated speed is corrected without further questions: load slip of an induction motor."""
+MEASURED_RANGE: Final = 0.003
+"""How far a measured speed is corrected: a tachometer is exact, but it averages over other moments than the record."""
 WIDE_RANGE: Final = 0.05
 """How far at all; beyond, the stated speed is of another machine."""
 WIDE_TURNS: Final = 60.0
@@ -48,7 +51,7 @@ class SpeedEstimate:
     """What is known of the shaft's speed, in turns per minute.
 
     Attributes:
-        stated: by the file, the configuration or the person; None if nobody said.
+        stated: by the file, the configuration, the person or a tachometer; None if nobody said.
         estimated: from the comb; None where it was not clear.
         used: by the diagnosis; None when nothing is known.
         in_doubt: the comb speaks against the stated speed and the record is too short to settle it.
@@ -78,13 +81,16 @@ class _Comb:
         return float(self.speeds_hz[index]), float(self.strength[index])
 
 
-def estimate_speed(samples: NDArray[np.floating], sample_rate_hz: float, stated_rpm: float | None) -> SpeedEstimate:
+def estimate_speed(
+    samples: NDArray[np.floating], sample_rate_hz: float, stated_rpm: float | None, *, measured: bool = False
+) -> SpeedEstimate:
     """Return the shaft speed that the vibration itself shows, near the stated one.
 
     Args:
         samples: acceleration (channels, samples), any unit; the channels' combs are added.
         sample_rate_hz: of the samples.
         stated_rpm: what is said to be the speed; without it nothing is estimated.
+        measured: a tachometer said it while the samples were taken; otherwise it is a nameplate's or a person's word.
     """
     if stated_rpm is None:
         return SpeedEstimate(None, None, None)
@@ -93,7 +99,10 @@ def estimate_speed(samples: NDArray[np.floating], sample_rate_hz: float, stated_
     if turns < MIN_TURNS or stated_hz * 6 * (1 + WIDE_RANGE) > sample_rate_hz / 2:
         return SpeedEstimate(stated_rpm, None, stated_rpm)
     comb = _comb(samples, sample_rate_hz, stated_hz)
-    near_hz, near = comb.best(stated_hz, FREE_RANGE)
+    near_hz, near = comb.best(stated_hz, MEASURED_RANGE if measured else FREE_RANGE)
+    if measured:
+        found_rpm = 60.0 * near_hz if near >= CLEAR_DEVIATIONS else None
+        return SpeedEstimate(stated_rpm, found_rpm, found_rpm or stated_rpm)
     far_hz, far = comb.best(stated_hz, WIDE_RANGE)
     better = far / max(near, CLEAR_DEVIATIONS / CLEARLY_BETTER)
     if far >= CLEAR_DEVIATIONS and better >= CLEARLY_BETTER and turns >= WIDE_TURNS:

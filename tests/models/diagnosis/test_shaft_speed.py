@@ -53,3 +53,17 @@ def test_lines_at_every_third_order_are_not_taken_for_the_shaft() -> None:
     fault = shaft_lines(4, RATE_HZ, 25 * 1.02, {float(order): 1.0 for order in range(3, 40, 3)})
     speed = estimate_speed(running(4, 25) + fault, RATE_HZ, 1500.0)
     assert speed.used == pytest.approx(1500.0, rel=5e-4)
+
+
+@pytest.mark.parametrize("error", [-0.002, 0.0, 0.002])
+def test_a_measured_speed_is_corrected_within_what_a_tachometer_leaves_open(error: float) -> None:
+    speed = estimate_speed(running(4, 24.7), RATE_HZ, 60 * 24.7 * (1 + error), measured=True)
+    assert speed.used == pytest.approx(60 * 24.7, rel=5e-4)
+
+
+@pytest.mark.parametrize("error", [-0.03, -0.01, 0.008])
+def test_a_measured_speed_is_not_moved_to_a_comb_beside_it(error: float) -> None:
+    stated = 60 * 24.7 * (1 + error)
+    speed = estimate_speed(running(4, 24.7), RATE_HZ, stated, measured=True)
+    assert speed.used == pytest.approx(stated, rel=0.003)
+    assert not speed.in_doubt
