@@ -1,12 +1,14 @@
-"""What the gateway's agent costs: the real agent, from samples in memory to records on disk and on the wire.
+"""What the gateway's agent costs: the real agent, from samples as a driver hands them over to records on disk and wire.
 
-A broker and then the agent run in processes of their own. Recorded noise with shaft lines is replayed from memory:
+A broker and then the agent run in processes of their own, three times:
 
-- paced, in real time at the given channels: CPU, memory, and the time from samples to the fsync of their records,
+- paced, in real time at the given channels. First the machine is healthy: CPU, and the time from samples to the fsync
+  of their records. Then a bearing fault sets in: what an alarm with diagnosis and evidence costs on top,
 - unpaced, as fast as possible: how many channels one core could watch in real time,
 - paced with four times the channels: what one more channel takes of memory.
 
-Learning is over before anything is counted.
+Learning and fingerprint are over before CPU and times are counted. Memory is the most there ever was, from the start
+of the process over learning, fingerprint, alarm and diagnosis to the end.
 """
 
 from __future__ import annotations
@@ -14,7 +16,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import resource
 import socket
 import subprocess
 import sys
@@ -31,10 +32,16 @@ if TYPE_CHECKING:
 
 SEED: Final = 13373
 LEARNING_WINDOWS: Final = 12
-WARM_UP_S: Final = 12.0
+WARM_UP_S: Final = 9.0
 """Twelve windows of half a second each, then the fit, the fingerprint and the first spectrum."""
 UNPACED_WARM_UP_S: Final = 3.0
+NEVER_S: Final = 1e12
 RECORDING_S: Final = 10.0
+SHAFT_HZ: Final = 24.5
+"""A whole number of turns in a recording, so that it goes on without a jump when it begins again."""
+BEARING: Final = "SKF 6205"
+FAULTY_S: Final = 6.0
+"""Three of five windows raise the alarm; then it is looked at again, twice."""
 
 _CONFIG: Final = """
 [gateway]
@@ -47,12 +54,16 @@ port = {port}
 [[machine]]
 name = "machine"
 asset_id = "7a0e3d0e-6d0c-4c57-9d0c-6f7f5a0a0002"
-speed_rpm = 1480.0
+speed_rpm = {speed_rpm}
+sample_rate_hz = {rate_hz}
+machine_group = 2
+support = "rigid"
 summary_interval_s = {summary_interval_s}
 [machine.source]
-kind = "replay"
-files = ["samples.npz"]
-loop = true
+kind = "{kind}"
+healthy = "healthy.raw"
+faulty = "faulty.raw"
+fault_from_s = {fault_from_s}
 speed = {speed}
 start = "{start}"
 [machine.learning]
@@ -61,7 +72,7 @@ windows = {learning_windows}
 
 
 class PipelineBenchmarkError(PlantpulseError):
-    """The agent or the broker did not run."""
+    """The agent or the broker did not run, or the fault was not noticed."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -76,26 +87,35 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
 
     Returns:
         `realtime_channels_per_core` (unpaced: channel-seconds of data per second of CPU), `p50_ms` and `p99_ms` (from
-        samples to fsync, blocks that caused records), `rss_mb`, `rss_peak_mb` and `cpu_percent` of one core
-        (paced), `mb_per_channel`, and what they were measured with.
+        samples to fsync, blocks that caused records) and `cpu_percent` of one core, paced, while the machine is
+        healthy; `alarm_ms` (samples to fsync of the slowest block with the fault: alarm, diagnosis and evidence) and
+        `alarm_cpu_s` (what the alarm and the looks after it took beyond `cpu_percent`); `rss_mb` (the most that was
+        resident during the whole paced run), `rss_at_rest_mb` (at its end), `mb_per_channel` (of the most), and what
+        they were measured with.
+
+    Raises:
+        PipelineBenchmarkError: the agent did not run, or made no alarm of the fault.
     """
     channels, rate_hz, seconds = arguments.channels, arguments.rate, arguments.seconds
     with _broker() as port:
         paced = _agent(port, channels, rate_hz, seconds, paced=True)
         unpaced = _agent(port, channels, rate_hz, min(seconds, 6.0), paced=False)
-        wide = _agent(port, 4 * channels, rate_hz, 2.0, paced=True)
+        wide = _agent(port, 4 * channels, rate_hz, 1.0, paced=True)
     return {
         "realtime_channels_per_core": unpaced["data_s"] * channels / max(unpaced["cpu_s"], 1e-9),
         "p50_ms": paced["p50_ms"],
         "p99_ms": paced["p99_ms"],
+        "alarm_ms": paced["alarm_ms"],
+        "alarm_cpu_s": paced["faulty_cpu_s"] - paced["cpu_s"] * paced["faulty_wall_s"] / paced["wall_s"],
         "rss_mb": paced["rss_mb"],
-        "rss_peak_mb": paced["rss_peak_mb"],
+        "rss_at_rest_mb": paced["rss_at_rest_mb"],
         "mb_per_channel": (wide["rss_mb"] - paced["rss_mb"]) / (3 * channels),
         "cpu_percent": 100.0 * paced["cpu_s"] / paced["wall_s"],
         "channels": channels,
         "rate_hz": rate_hz,
         "seconds": seconds,
         "windows": paced["windows"],
+        "alarm_reports": paced["alarm_reports"],
     }
 
 
@@ -116,10 +136,11 @@ def _broker() -> Iterator[int]:
 
 def _agent(port: int, channels: int, rate_hz: float, seconds: float, *, paced: bool) -> dict[str, Any]:
     """Run the agent in a process of its own and return what it measured of itself."""
+    warm_up_s = WARM_UP_S if paced else UNPACED_WARM_UP_S
     with tempfile.TemporaryDirectory(prefix="plantpulse-bench-") as name:
         folder = Path(name)
-        config = _write(folder, port, channels, rate_hz, paced=paced)
-        warm_up_s = WARM_UP_S if paced else UNPACED_WARM_UP_S
+        fault_from_s = warm_up_s + seconds if paced else NEVER_S
+        config = _write(folder, port, channels, rate_hz, fault_from_s, paced=paced)
         finished = subprocess.run(
             [sys.executable, "-m", "plantpulse.bench.pipeline", str(config), str(warm_up_s), str(seconds)],
             capture_output=True,
@@ -129,24 +150,16 @@ def _agent(port: int, channels: int, rate_hz: float, seconds: float, *, paced: b
     if finished.returncode != 0:
         raise PipelineBenchmarkError(f"the agent did not run: {finished.stderr.strip()[-300:]}")
     document: dict[str, Any] = json.loads(finished.stdout)
+    if paced and not document["alarm_reports"]:
+        raise PipelineBenchmarkError("the agent made no alarm of the fault, so its cost is not part of the numbers")
     return document
 
 
-def _write(folder: Path, port: int, channels: int, rate_hz: float, *, paced: bool) -> Path:
-    """Write the configuration and the samples it replays; return the configuration's path."""
-    import numpy as np
+def _write(folder: Path, port: int, channels: int, rate_hz: float, fault_from_s: float, *, paced: bool) -> Path:
+    """Write the configuration and the samples; return the configuration's path."""
+    from plantpulse.bench import sensor
 
-    count = round(RECORDING_S * rate_hz)
-    t = np.arange(count) / rate_hz
-    rng = np.random.default_rng(SEED)
-    shaft = sum(np.sin(2.0 * np.pi * order * 1480.0 / 60.0 * t) / order for order in (1, 2, 3))
-    samples = (0.05 * shaft + 0.1 * rng.standard_normal((channels, count))).astype(np.float32)
-    names = [f"P{row}.H" for row in range(channels)]
-    np.savez(
-        folder / "samples.npz",
-        fs_hz=rate_hz,
-        **{f"{name.replace('.', '')}_g": samples[row] for row, name in enumerate(names)},
-    )
+    _write_samples(folder, channels, rate_hz)
     text = _CONFIG.format(
         port=port,
         # Unpaced, a minute passes in no time; the paced run has a summary every second, so that each is timed.
@@ -154,57 +167,105 @@ def _write(folder: Path, port: int, channels: int, rate_hz: float, *, paced: boo
         speed="1.0" if paced else "inf",
         start="now" if paced else "2000-01-01T00:00:00Z",
         learning_windows=LEARNING_WINDOWS,
+        speed_rpm=60.0 * SHAFT_HZ,
+        rate_hz=rate_hz,
+        kind=sensor.KIND,
+        fault_from_s=fault_from_s,
     )
+    # Two sensors at each bearing, as usual.
     text += "".join(
-        f'[[machine.channel]]\nname = "{name}"\nunit = "g"\nsource_channel = "{name.replace(".", "")}_g"\n'
-        for name in names
+        f'[[machine.channel]]\nname = "P{row // 2}.{"HV"[row % 2]}"\nunit = "g"\nbearing = "{BEARING}"\n'
+        for row in range(channels)
     )
     path = folder / "agent.toml"
     path.write_text(text, encoding="utf-8")
     return path
 
 
+def _write_samples(folder: Path, channels: int, rate_hz: float) -> None:
+    """Write the healthy machine (shaft lines in noise) and the same with impacts on an outer race."""
+    import numpy as np
+
+    from models.diagnosis.bearings import find_bearing
+    from plantpulse.bench import sensor
+
+    bearing = find_bearing(BEARING)
+    block = round(sensor.BLOCK_S * rate_hz)
+    blocks = round(RECORDING_S / sensor.BLOCK_S)
+    t = np.arange(block * blocks) / rate_hz
+    rng = np.random.default_rng(SEED)
+    shaft = sum(np.sin(2.0 * np.pi * order * SHAFT_HZ * t) / order for order in (1, 2, 3))
+    healthy = (0.5 * shaft + rng.standard_normal((channels, t.size))).astype(np.float32)
+    # Rolling elements slip: without that, the impacts would be a comb of lines like the shaft's.
+    period_s = 1.0 / (bearing.bpfo * SHAFT_HZ)
+    at_s = np.cumsum(period_s * (1.0 + 0.01 * rng.standard_normal(round(RECORDING_S / period_s) + 100)))
+    since_impact_s = t - np.concatenate([[0.0], at_s])[np.searchsorted(at_s, t, side="right")]
+    impacts = 6.0 * np.exp(-since_impact_s * 800.0) * np.sin(2.0 * np.pi * 0.12 * rate_hz * since_impact_s)
+    for name, samples in (("healthy.raw", healthy), ("faulty.raw", healthy + impacts.astype(np.float32))):
+        samples.reshape(channels, blocks, block).swapaxes(0, 1).tofile(folder / name)
+
+
+class _Course:
+    """What the agent says of each block, sorted into the parts of the run."""
+
+    def __init__(self) -> None:
+        self.windows = 0
+        self.durations_s: list[float] = []
+
+    def observe(self, windows: int, recorded: bool, duration_s: float) -> None:  # noqa: FBT001 - the agent's observer
+        self.windows += windows
+        if recorded:
+            self.durations_s.append(duration_s)
+
+    def take_ms(self) -> list[float]:
+        """Return the durations since this was asked last, sorted."""
+        ordered, self.durations_s = sorted(1e3 * duration for duration in self.durations_s), []
+        return ordered
+
+
 async def _run_measured(config: Path, warm_up_s: float, seconds: float) -> dict[str, Any]:
     from edge_agent.agent import run_agent
     from edge_agent.configuration import read_settings
-    from edge_agent.memory import resident_mb
+    from edge_agent.memory import largest_resident_mb, resident_mb
+    from edge_agent.status import read_status
+    from models.contract.vocabulary import RecordKind
 
     settings = read_settings(config)
     machine = settings.machine[0]
     hop_s = machine.window.length_s * (1.0 - machine.window.overlap)
     stop = asyncio.Event()
-    windows = 0
-    durations_s: list[float] = []
-
-    def observe(new_windows: int, recorded: bool, duration_s: float) -> None:  # noqa: FBT001 - the agent's observer
-        nonlocal windows
-        windows += new_windows
-        if recorded:
-            durations_s.append(duration_s)
+    course = _Course()
 
     async def watch() -> dict[str, Any]:
         await asyncio.sleep(warm_up_s)
-        durations_s.clear()
-        windows_before, cpu_before, wall_before = windows, time.process_time(), time.monotonic()
+        course.take_ms()
+        windows_before, begun = course.windows, (time.monotonic(), time.process_time())
         await asyncio.sleep(seconds)
-        counted = windows - windows_before
-        ordered = sorted(durations_s)
+        counted, faulty_from = course.windows - windows_before, (time.monotonic(), time.process_time())
+        healthy_ms = course.take_ms()
+        if machine.source.speed == 1.0:
+            await asyncio.sleep(FAULTY_S)
         found = {
-            "wall_s": time.monotonic() - wall_before,
-            "cpu_s": time.process_time() - cpu_before,
+            "wall_s": faulty_from[0] - begun[0],
+            "cpu_s": faulty_from[1] - begun[1],
+            "faulty_wall_s": time.monotonic() - faulty_from[0],
+            "faulty_cpu_s": time.process_time() - faulty_from[1],
             "windows": counted,
             "data_s": counted * hop_s,
-            "rss_mb": resident_mb(),
-            "rss_peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3,
-            "p50_ms": 1e3 * ordered[len(ordered) // 2] if ordered else None,
-            "p99_ms": 1e3 * ordered[min(len(ordered) - 1, int(0.99 * len(ordered)))] if ordered else None,
+            "rss_mb": largest_resident_mb(),
+            "rss_at_rest_mb": resident_mb(),
+            "p50_ms": healthy_ms[len(healthy_ms) // 2] if healthy_ms else None,
+            "p99_ms": healthy_ms[min(len(healthy_ms) - 1, int(0.99 * len(healthy_ms)))] if healthy_ms else None,
+            "alarm_ms": max(course.take_ms(), default=None),
+            # Nobody acknowledges here, so every report is still in the outbox.
+            "alarm_reports": read_status(settings.gateway.data_dir).pending[RecordKind.ALARM.value],
         }
         stop.set()
         return found
 
     told: list[str] = []
     watching = asyncio.create_task(watch(), name="measurement")
-    await run_agent(settings, config.parent, stop=stop, tell=told.append, observe=observe)
+    await run_agent(settings, config.parent, stop=stop, tell=told.append, observe=course.observe)
     return await watching
 
 
@@ -213,6 +274,10 @@ def _child() -> int:
     from edge_agent.memory import prefer_little_memory
 
     prefer_little_memory()
+    from edge_agent.sources import SOURCES
+    from plantpulse.bench import sensor
+
+    SOURCES[sensor.KIND] = sensor.__name__
     print(json.dumps(asyncio.run(_run_measured(Path(config), float(warm_up_s), float(seconds)))))
     return 0
 

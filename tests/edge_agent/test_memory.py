@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from edge_agent.memory import _clean_file_regions
+from edge_agent.memory import _clean_file_regions, with_room
 
 SMAPS = b"""\
 00400000-00500000 r-xp 00000000 08:01 42 /usr/lib/clean.so
@@ -45,3 +45,27 @@ print(before - after)
 """
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert float(result.stdout) > 5.0
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux knows how")
+def test_the_largest_is_of_this_process_alone_and_is_not_forgotten():
+    """Started from a process that is far larger: `ru_maxrss` would say so, this must not."""
+    ballast = bytearray(b"x") * 150_000_000
+    program = """
+from edge_agent.memory import largest_resident_mb, resident_mb
+before = largest_resident_mb()
+room = bytearray(b"x") * 30_000_000
+del room
+assert 28.0 < largest_resident_mb() - before < 40.0
+assert resident_mb() < largest_resident_mb()
+print(before)
+"""
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert float(result.stdout) < 60.0 < len(ballast) / 1e6
+
+
+def test_with_room_hands_through_what_the_work_returns_and_raises():
+    """The work itself is an ordinary call."""
+    assert with_room(divmod, 7, 2) == (3, 1)
+    with pytest.raises(ZeroDivisionError):
+        with_room(divmod, 7, 0)
