@@ -216,7 +216,7 @@ def test_foreign_payloads_say_what_was_given_to_the_package(name: str) -> None:
 def ask(questions: list[dict[str, Any]]) -> list[Any]:
     """Return npm's answers."""
     done = subprocess.run(
-        ["node", str(NPM / "exchange.cjs")],  # noqa: S607 - whichever node the path has
+        ["node", str(NPM / "exchange.cjs")],
         input=json.dumps(questions),
         env=os.environ | {"NODE_PATH": str(npm_modules())},
         capture_output=True,
@@ -266,7 +266,7 @@ def test_npm_makes_the_foreign_payloads_again(tmp_path: Path) -> None:
     script.parent.mkdir()
     script.write_text((NPM / "make_foreign.cjs").read_text())
     subprocess.run(
-        ["node", str(script)],  # noqa: S607 - whichever node the path has
+        ["node", str(script)],
         env=os.environ | {"NODE_PATH": str(npm_modules())},
         timeout=60,
         check=True,
