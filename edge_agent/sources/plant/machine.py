@@ -38,6 +38,8 @@ _SENSOR_NOISE_M_S2 = 0.02
 _PINK_CORNER_HZ = 100.0
 _MAINS_PICK_UP_M_S2 = 0.015
 _MAGNETIC_PULL_M_S2 = 0.06
+_SAMPLES_AT_ONCE = 4096
+"""Of all orders of the shaft: for a whole second they would take as much memory as the rest of an agent's work."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,11 +187,13 @@ class PlantMachine:
             if severity.any():
                 patterns.append((pattern, severity * moment.relative_speed**2))
         orders = sorted({order for pattern, _gain in patterns for order in pattern.half_orders})
-        powers = phasor_powers(moment.turns, orders)
         total = np.zeros((len(self._places), self._grid.samples), np.float32)
-        for pattern, gain in patterns:
-            rows = powers[[orders.index(order) for order in pattern.half_orders]]
-            total += (pattern.amplitude @ rows).real * gain.astype(np.float32)
+        for first in range(0, self._grid.samples, _SAMPLES_AT_ONCE):
+            part = slice(first, first + _SAMPLES_AT_ONCE)
+            powers = phasor_powers(moment.turns[part], orders)
+            for pattern, gain in patterns:
+                rows = powers[[orders.index(order) for order in pattern.half_orders]]
+                total[:, part] += (pattern.amplitude @ rows).real * gain[part].astype(np.float32)
         return total
 
     def _through_housing(self, number: int, moment: _Moment) -> Signal:
