@@ -1,1 +1,1 @@
-"""The face of the platform: the command line, the demo and the benchmarks. It imports everything; nothing imports it."""
+"""The face of the platform: command line, demo and benchmarks. It imports everything; nothing imports it."""
