@@ -7,8 +7,9 @@ In order, for every part of every bearing:
    search (Bonferroni): the *evidence*, −log10 of the chance that noise looks like this.
 3. Measure the *depth* of the modulation. Evidence alone is not enough: a machine's own faint modulations can be
    overwhelmingly significant. Damage is significant and deep.
-4. The deepest candidate with evidence leads. Its family (harmonics with shaft sidebands) is silenced and the search
-   repeated: a rival that still stands has its own claim, and then nothing is named.
+4. The deepest candidate with evidence leads, unless it is a sideband of another one. Its family (harmonics with
+   sidebands) is silenced and the search repeated: a rival that still stands has its own claim, and then nothing is
+   named.
 5. Name the lead only if it is far enough from its rivals, is not a fraction or multiple of something stronger and
    does not sit at the edge of its search range. The cage is never named alone: healthy machines imitate it.
 
@@ -223,15 +224,15 @@ def judge_bearings(
     lead = max(evident, key=lambda candidate: candidate.depth, default=None)
     if lead is None:
         return _without_lead(candidates)
-    silenced = lines.without(family_bins(lead.found_hz, shaft_hz, lines.step_hz, lines.max_hz))
+    lead = _carrier(lead, evident, shaft_hz, MASK_BINS * lines.step_hz)
+    silenced = _without_family(lines, lead, bearings[lead.bearing_index], shaft_hz)
     rival = _rival(silenced, shaft_hz, bearings, lead)
     applies = {
         Doubt.SHALLOW: lead.depth < name_depth,
         Doubt.WEAK: lead.evidence < name_evidence,
         Doubt.RIVAL: rival is not None and rival.evidence >= RIVAL_EVIDENCE and rival.depth > RIVAL_DEPTH * lead.depth,
         Doubt.FRACTION: _is_fraction(lines, lead),
-        Doubt.STRANGER: _stranger_depth(silenced, lead, bearings[lead.bearing_index], shaft_hz)
-        > STRANGER_DEPTH * lead.depth,
+        Doubt.STRANGER: _stranger_depth(silenced, bearings[lead.bearing_index], shaft_hz) > STRANGER_DEPTH * lead.depth,
         Doubt.SHAFT: _is_shaft_order(lines, lead, shaft_hz),
         Doubt.EDGE: lead.at_edge,
         Doubt.SPEED: speed_in_doubt,
@@ -240,6 +241,38 @@ def judge_bearings(
     if doubts == (Doubt.SHALLOW,) and lead.evidence < UNCERTAIN_EVIDENCE:
         return _without_lead(candidates)
     return BearingFinding(lead, not doubts, doubts, rival, candidates)
+
+
+def _carrier(lead: Candidate, evident: Sequence[Candidate], shaft_hz: float, tolerance_hz: float) -> Candidate:
+    """Return the line that a lead is a sideband of, or the lead itself.
+
+    Damage that goes round with the shaft has sidebands as deep as its own line, and one may lie where another part is
+    looked for. They keep the shaft's distance, whatever the harmonic; so the harmonics of the carrier fit, and those
+    that are looked for at multiples of the sideband do not.
+    """
+
+    def fit(candidate: Candidate) -> float:
+        return float(np.log1p(candidate.surprise).sum())
+
+    def is_kin(other: Candidate) -> bool:
+        turns = round(abs(other.found_hz - lead.found_hz) / shaft_hz)
+        apart_hz = abs(abs(other.found_hz - lead.found_hz) - turns * shaft_hz)
+        return 1 <= turns <= SIDEBANDS and apart_hz <= tolerance_hz and other.depth > RIVAL_DEPTH * lead.depth
+
+    return max((lead, *filter(is_kin, evident)), key=fit)
+
+
+def _without_family(lines: EnvelopeLines, lead: Candidate, bearing: Bearing, shaft_hz: float) -> EnvelopeLines:
+    """Return the spectrum without a line's harmonics and what modulates them.
+
+    That is the shaft, and for a ball, which passes the load with the cage, the cage: two cage turns above or below a
+    ball's line lies an inner or outer race of some bearing.
+    """
+    silenced = lines.without(family_bins(lead.found_hz, shaft_hz, lines.step_hz, lines.max_hz))
+    if lead.part is Part.BALL:
+        cage_hz = bearing.ftf * shaft_hz
+        silenced = silenced.without(family_bins(lead.found_hz, cage_hz, lines.step_hz, lines.max_hz))
+    return silenced
 
 
 def family_bins(fundamental_hz: float, sideband_hz: float, step_hz: float, max_hz: float) -> NDArray[np.intp]:
@@ -341,7 +374,7 @@ def _is_shaft_order(lines: EnvelopeLines, candidate: Candidate, shaft_hz: float)
     return math.sqrt(max(there, 0.0)) >= SHAFT_DEPTH * candidate.depth
 
 
-def _stranger_depth(silenced: EnvelopeLines, lead: Candidate, bearing: Bearing, shaft_hz: float) -> float:
+def _stranger_depth(silenced: EnvelopeLines, bearing: Bearing, shaft_hz: float) -> float:
     """Return the depth of the deepest line that neither the lead, nor the shaft's load, nor the cage explains.
 
     A bearing that is not the one in the machine, or a wrong speed, finds its lines among the sidebands of others; the
@@ -352,8 +385,6 @@ def _stranger_depth(silenced: EnvelopeLines, lead: Candidate, bearing: Bearing, 
     cage_lines = np.arange(1, HARMONICS + 1) * cage_hz
     bins = np.rint(np.concatenate([shaft_lines, cage_lines]) / step_hz).astype(np.intp)
     explained = silenced.without((bins[:, None] + np.arange(-MASK_BINS, MASK_BINS + 1)).ravel())
-    if lead.part is Part.BALL:
-        explained = explained.without(family_bins(lead.found_hz, cage_hz, step_hz, silenced.max_hz))
     slow = int(LOWEST_STRANGER * shaft_hz / step_hz)
     return math.sqrt(max(0.0, float(explained.depth_squared[slow:].max(initial=0.0))))
 

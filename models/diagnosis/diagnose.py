@@ -13,7 +13,7 @@ import numpy as np
 
 from models.diagnosis.fingerprint import Fingerprint, FingerprintError, combine, fingerprint
 from models.diagnosis.judgement import Circumstances, is_fault, is_off, judge_channel
-from models.diagnosis.report import BearingAt, ChannelReport, Report
+from models.diagnosis.report import BearingAt, ChannelReport, Report, point_of
 from models.diagnosis.sensor import check_sensor
 from models.diagnosis.shaft_speed import SpeedEstimate, estimate_speed
 from models.diagnosis.verdict import machine_verdict
@@ -80,6 +80,7 @@ def diagnose(
     speed = estimate_speed(audible, sample_rate_hz, speed_rpm, measured=speed_measured)
     circumstances = Circumstances(
         sample_rate_hz=sample_rate_hz,
+        step_hz=sample_rate_hz / signal.shape[1],
         speed=speed,
         bearings=tuple(bearings),
         baseline=baseline,
@@ -87,6 +88,7 @@ def diagnose(
         machine_group=machine_group,
         support=support,
         levels_known=levels_known,
+        points=tuple(dict.fromkeys(point_of(name) for name in channel_names)),
         running=tuple(
             usable and not is_off(levels, row, baseline, speed, levels_known=levels_known)
             for row, usable in enumerate(good)

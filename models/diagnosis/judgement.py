@@ -3,7 +3,8 @@
 1. The sensor is bad, or nothing turns.
 2. Damage in a bearing can be named; the lines of a bearing are absolute and need no baseline.
 3. The machine runs at another speed than its baseline: nothing more can be compared.
-4. A rotor fault: what grew at the shaft's orders, or without a baseline only at a level that ISO 20816-3 calls bad.
+4. A rotor fault: what grew at the shaft's orders, or without a baseline only at a level that ISO 20816-3 calls bad;
+   not where a deep bearing line that falls upon these orders explains most of it: then step 5 applies.
 5. A bearing line that is deep but not decided (or, without a baseline, faint): uncertain.
 6. The level in some band rose beyond its scatter: changed, cause unknown.
 7. Healthy within its baseline; without one uncertain at a bad level, else no fault found.
@@ -20,22 +21,36 @@ import numpy as np
 from models.contract.records import Diagnosis, EvidenceLine
 from models.contract.vocabulary import DiagnosisLabel
 from models.diagnosis import wording
-from models.diagnosis.bearing_faults import LONG_TURNS, MIN_TURNS, NAME_DEPTH, NAME_EVIDENCE, Doubt, judge_bearings
+from models.diagnosis.bearing_faults import (
+    LONG_TURNS,
+    MIN_TURNS,
+    NAME_DEPTH,
+    NAME_EVIDENCE,
+    SEARCH_RANGE,
+    Doubt,
+    judge_bearings,
+)
 from models.diagnosis.fingerprint import largest_change
 from models.diagnosis.iso20816 import zone
-from models.diagnosis.report import BearingAt, ChannelReport, point_of
-from models.diagnosis.rotor_faults import BAD_MM_S, judge_rotor
+from models.diagnosis.report import BearingAt, ChannelReport, Damage, point_of
+from models.diagnosis.rotor_faults import BAD_MM_S, judge_rotor, unexplained_share
 from models.diagnosis.sensor import DEAD_RATIO, OFF_RATIO, OFF_RMS_M_S2, SensorCause, SensorCheck
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from models.diagnosis.bearing_faults import BearingFinding, Candidate
+    from models.diagnosis.bearings import Bearing
     from models.diagnosis.envelope_lines import FloatArray
     from models.diagnosis.fingerprint import Fingerprint
     from models.diagnosis.iso20816 import Zone
+    from models.diagnosis.rotor_faults import RotorFinding
     from models.diagnosis.shaft_speed import SpeedEstimate
 
+ROTOR_SHARE: Final = 0.5
+"""Growth at the shaft's orders is put down to the rotor when a deep bearing line explains at most half of it."""
+FAINT: Final = frozenset({Doubt.SHALLOW, Doubt.CAGE_ALONE})
+"""Doubts with which a line is no sign of damage; only without a baseline it is worth a word."""
 PROCESS_SPEED_RATIO: Final = 0.03
 """A speed this far from the baseline's is another operating point."""
 
@@ -46,25 +61,37 @@ class Circumstances:
 
     Attributes:
         sample_rate_hz: of all channels.
+        step_hz: distance of the bins of a spectrum of the whole stretch.
         speed: of the shaft.
         bearings: what may be damaged, at which points.
         baseline: the healthy reference, or None.
         now: the fingerprint of what is being judged.
         machine_group: of ISO 20816-3, or None.
         support: of ISO 20816-3, or None.
+        points: measurement points of all channels.
         running: per channel, whether its level is that of a running machine.
         levels_known: samples are in m/s², so levels can be compared with absolute limits.
     """
 
     sample_rate_hz: float
+    step_hz: float
     speed: SpeedEstimate
     bearings: tuple[BearingAt, ...]
     baseline: Fingerprint | None
     now: Fingerprint
     machine_group: int | None
     support: str | None
+    points: tuple[str, ...]
     running: tuple[bool, ...]
     levels_known: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """Bearings with the same orders, and the points where they sit; a bearing without a point may be at any."""
+
+    bearing: Bearing
+    points: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +100,9 @@ class _Running:
 
     row: int
     name: str
-    own_first: tuple[BearingAt, ...]
+    kinds: tuple[_Kind, ...]
     bearings: BearingFinding | None
+    damage: Damage | None
     zone: Zone | None
     baseline: Fingerprint | None
     about: Circumstances
@@ -92,8 +120,8 @@ class _Running:
 
     def lines(self, candidate: Candidate) -> tuple[EvidenceLine, ...]:
         """Return a candidate's lines, with its place where several bearings must be told apart."""
-        at = self.own_first[candidate.bearing_index]
-        return candidate.lines((at.point or at.bearing.name) if len(self.own_first) > 1 else None)
+        kind = self.kinds[candidate.bearing_index]
+        return candidate.lines("/".join(kind.points) if len(self.kinds) > 1 else None)
 
     @property
     def fundamentals(self) -> tuple[EvidenceLine, ...]:
@@ -115,29 +143,59 @@ def judge_channel(row: int, name: str, samples: FloatArray, check: SensorCheck, 
     judged_zone = None
     if about.machine_group is not None and about.support is not None and about.levels_known and not is_fault(check):
         judged_zone = zone(velocity, about.machine_group, about.support)
-    bearings = None
+    bearings = damage = None
     component = point_of(name)
     if is_fault(check):
         diagnosis = _say(DiagnosisLabel.SENSOR_FAULT, name, 0.95, wording.sensor_fault(check, name))
     elif not about.running[row]:
         diagnosis = _silent(row, name, check, about)
     else:
-        own_first = tuple(sorted(about.bearings, key=lambda at: at.point not in {None, name, point_of(name)}))
-        if about.speed.used is not None and own_first:
+        kinds = _kinds(name, about)
+        if about.speed.used is not None and kinds:
             bearings = judge_bearings(
                 samples,
                 about.sample_rate_hz,
                 about.speed.used / 60.0,
-                [at.bearing for at in own_first],
+                [kind.bearing for kind in kinds],
                 speed_in_doubt=about.speed.in_doubt,
             )
+            damage = _damage(bearings, kinds)
         baseline = about.baseline
         if baseline is not None and np.isnan(baseline.velocity_mm_s[row]):
             baseline = None
-        diagnosis = _judge(_Running(row, name, own_first, bearings, judged_zone, baseline, about))
-        if bearings is not None and bearings.named and bearings.lead is not None:
-            component = own_first[bearings.lead.bearing_index].point or component
-    return ChannelReport(name, check.causes, diagnosis, component, bearings, velocity, judged_zone)
+        diagnosis = _judge(_Running(row, name, kinds, bearings, damage, judged_zone, baseline, about))
+        if damage is not None:
+            component = " or ".join(damage.places)
+    return ChannelReport(name, check.causes, diagnosis, component, bearings, damage, velocity, judged_zone)
+
+
+def _kinds(name: str, about: Circumstances) -> tuple[_Kind, ...]:
+    """Return what this channel can tell apart, its own bearing first."""
+    own = {name, point_of(name)}
+    found: dict[tuple[float, ...], _Kind] = {}
+    for at in sorted(about.bearings, key=lambda at: at.point is not None and at.point not in own):
+        bearing = at.bearing
+        orders = tuple(round(order, 6) for order in (bearing.bpfo, bearing.bpfi, bearing.bsf, bearing.ftf))
+        here = about.points if at.point is None else (at.point,)
+        known = found.get(orders, _Kind(bearing, ()))
+        found[orders] = _Kind(known.bearing, tuple(dict.fromkeys(known.points + here)))
+    return tuple(found.values())
+
+
+def _damage(finding: BearingFinding, kinds: tuple[_Kind, ...]) -> Damage | None:
+    """Return the named damage with every point whose bearing has the found line within its search range."""
+    lead = finding.lead
+    if lead is None or not finding.named:
+        return None
+    shaft_hz = lead.expected_hz / lead.order
+    fitting = [
+        kind
+        for kind in kinds
+        if abs(lead.found_hz / (lead.part.order(kind.bearing) * shaft_hz) - 1) <= SEARCH_RANGE[lead.part]
+    ]
+    own = kinds[lead.bearing_index]
+    places = dict.fromkeys(point for kind in (own, *fitting) for point in kind.points)
+    return Damage(lead, own.bearing.name, tuple(places))
 
 
 def is_fault(check: SensorCheck) -> bool:
@@ -178,18 +236,16 @@ def _judge(channel: _Running) -> Diagnosis:
 
 
 def _named_bearing(channel: _Running) -> Diagnosis | None:
-    bearings = channel.bearings
-    if bearings is None or bearings.lead is None or not bearings.named:
+    damage = channel.damage
+    if damage is None:
         return None
-    lead = bearings.lead
-    at = channel.own_first[lead.bearing_index]
-    elsewhere = at.point is not None and at.point not in {channel.name, point_of(channel.name)}
+    lead = damage.lead
     by_evidence = min(1.0, (lead.evidence - NAME_EVIDENCE) / 10)
     by_depth = min(1.0, max(0.0, lead.depth / NAME_DEPTH - 1) / 2)
     confidence = min(0.98, 0.5 + 0.25 * by_evidence + 0.25 * by_depth)
     lines = channel.lines(lead)
     others = tuple(line for line in channel.fundamentals if line.line != lines[0].line)
-    words = wording.damage(lead, at.bearing.name, at.point or channel.name, channel.name if elsewhere else None)
+    words = wording.damage(damage, channel.name)
     return _say(lead.part.label, channel.name, confidence, words, lines + others)
 
 
@@ -210,18 +266,26 @@ def _rotor(channel: _Running) -> Diagnosis | None:
     if healthy is not None and np.isnan(healthy).all():
         return None
     found = judge_rotor(channel.about.now.order_mm_s[channel.row], healthy, speed / 60.0)
-    if found is None:
+    if found is None or _is_rather_of_blows(found, channel, speed / 60.0):
         return None
     words = wording.rotor(found, channel.name, against_baseline=channel.baseline is not None)
     return _say(found.label, channel.name, found.confidence, words, found.lines)
+
+
+def _is_rather_of_blows(found: RotorFinding, channel: _Running, shaft_hz: float) -> bool:
+    """Return whether a deep bearing line near whole orders, not to be named, explains most of what grew there."""
+    bearings = channel.bearings
+    if bearings is None or bearings.lead is None or FAINT.intersection(bearings.doubts):
+        return False
+    step_hz = channel.about.step_hz
+    return unexplained_share(found, bearings.lead.found_hz, shaft_hz, step_hz) < ROTOR_SHARE
 
 
 def _doubtful_bearing(channel: _Running) -> Diagnosis | None:
     bearings = channel.bearings
     if bearings is None or bearings.lead is None:
         return None
-    faint = Doubt.SHALLOW in bearings.doubts or Doubt.CAGE_ALONE in bearings.doubts
-    if faint and channel.baseline is not None:
+    if FAINT.intersection(bearings.doubts) and channel.baseline is not None:
         return None
     words = wording.doubtful(bearings, bearings.lead, channel.name, channel.about.speed)
     # A cage line alone is no reason to doubt a machine: healthy ones imitate it.
@@ -252,7 +316,7 @@ def _nothing(channel: _Running) -> Diagnosis:
 def _what_is_missing(channel: _Running) -> str | None:
     if channel.about.speed.used is None:
         return "without a shaft speed the lines of bearings and orders cannot be placed"
-    if not channel.own_first:
+    if not channel.kinds:
         return "no bearing is given, so only the shaft's orders were looked at"
     if channel.bearings is not None and not channel.bearings.candidates:
         return f"the record is too short for bearing lines, which need {MIN_TURNS:.0f} turns, better {LONG_TURNS:.0f}"

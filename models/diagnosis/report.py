@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from models.contract.records import Diagnosis, EvidenceLine
-    from models.diagnosis.bearing_faults import BearingFinding
+    from models.diagnosis.bearing_faults import BearingFinding, Candidate
     from models.diagnosis.bearings import Bearing
     from models.diagnosis.iso20816 import Zone
     from models.diagnosis.sensor import SensorCause
@@ -32,6 +32,21 @@ class BearingAt:
 
 
 @dataclass(frozen=True, slots=True)
+class Damage:
+    """Bearing damage that one channel names.
+
+    Attributes:
+        lead: the line it is named by.
+        bearing_name: type of the bearing.
+        places: points whose bearing has this very line; one channel alone cannot tell them apart.
+    """
+
+    lead: Candidate
+    bearing_name: str
+    places: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ChannelReport:
     """What one channel says.
 
@@ -39,8 +54,10 @@ class ChannelReport:
         name: `{point}.{axis}` or `{point}`.
         causes: why it is not of good quality; empty when it is.
         diagnosis: with its evidence.
-        component: the point it speaks of: of the damaged bearing, which another sensor may hear, or its own.
+        component: the point it speaks of: of the damaged bearing, which another sensor may hear, or its own;
+            `DE or NDE` where that is open.
         bearings: what the search for bearing lines found, for drawing and tests.
+        damage: of a bearing, where it is named.
         velocity_rms_mm_s: 10 to 1000 Hz.
         zone: by ISO 20816-3, or None when group and support are not known.
     """
@@ -50,6 +67,7 @@ class ChannelReport:
     diagnosis: Diagnosis
     component: str
     bearings: BearingFinding | None
+    damage: Damage | None
     velocity_rms_mm_s: float
     zone: Zone | None
 
@@ -66,7 +84,7 @@ class Report:
     Attributes:
         channels: one report each, in the order given.
         verdict: for the machine; `channel` says where it shows best.
-        component: the point that the verdict speaks of.
+        component: the point that the verdict speaks of; `DE or NDE` where that is open.
         speed: of the shaft, stated, estimated and used.
         lines: the lines that were looked for on the verdict's channel, matched or not.
     """

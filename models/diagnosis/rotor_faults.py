@@ -6,6 +6,9 @@ looseness. Without a fingerprint every machine has its own pattern, so nothing i
 ISO 20816-3, and then the shares of the level itself are read the same way. Shares between two patterns are not
 decided: the finding is uncertain.
 
+The blows of a damaged bearing leave lines at their own harmonics, with the shaft's sidebands. Where these fall upon
+orders of the shaft, the growth there speaks for either; `unexplained_share` says how much speaks for the rotor alone.
+
 Source: ISO 13373-3, annexes A (imbalance, misalignment, looseness); R. B. Randall, Vibration-based Condition
 Monitoring, section 2.2.1.
 """
@@ -20,7 +23,7 @@ import numpy as np
 
 from models.contract.records import EvidenceLine
 from models.contract.vocabulary import DiagnosisLabel
-from models.diagnosis.fingerprint import ORDERS
+from models.diagnosis.fingerprint import LINE_BINS, ORDER_TOLERANCE, ORDERS
 
 if TYPE_CHECKING:
     from models.diagnosis.envelope_lines import FloatArray
@@ -45,6 +48,11 @@ HALF_SHARE: Final = 0.08
 """Half orders with this share of the growth show looseness by themselves: nothing else makes them."""
 LINE_SHARE: Final = 0.005
 """An order counts as grown only with this share of all growth: a trifle may grow by any factor."""
+BLOW_HARMONICS: Final = 4
+BLOW_SIDEBANDS: Final = 3
+"""Lines that blows leave: harmonics, and sidebands to each side."""
+ROTOR_ORDERS: Final = (1.0, 2.0)
+"""Blows ring high resonances: to the slow motion once and twice a turn they add next to nothing."""
 BAD_MM_S: Final = 7.1
 """Zone C or worse in every table of ISO 20816-3:2022; the level without a fingerprint, a group and a support."""
 
@@ -57,6 +65,7 @@ class RotorFinding:
         label: imbalance, misalignment or looseness; `uncertain` when shares lie between patterns.
         confidence: 0 to 1.
         grown_mm_s: velocity RMS of the growth over all orders.
+        share: of the growth at each of `ORDERS`, (orders,).
         detail: which orders, in words with numbers.
         lines: one per order that matters.
     """
@@ -64,6 +73,7 @@ class RotorFinding:
     label: DiagnosisLabel
     confidence: float
     grown_mm_s: float
+    share: FloatArray
     detail: str
     lines: tuple[EvidenceLine, ...]
 
@@ -84,8 +94,8 @@ def judge_rotor(order_mm_s: FloatArray, healthy_mm_s: FloatArray | None, shaft_h
     if math.sqrt(total) < max(GROWN_MIN_MM_S, GROWN_SHARE * math.sqrt(float(np.sum(before**2)))):
         return None
     grown = growth > LINE_SHARE * total
-    share = dict(zip(ORDERS, np.where(grown, growth, 0.0) / total, strict=True))
-    label, confidence = _pattern(share)
+    share = np.where(grown, growth, 0.0) / total
+    label, confidence = _pattern(dict(zip(ORDERS, share.tolist(), strict=True)))
     lines = tuple(
         EvidenceLine(
             line=f"{order:g}x",
@@ -99,7 +109,25 @@ def judge_rotor(order_mm_s: FloatArray, healthy_mm_s: FloatArray | None, shaft_h
         if order in {1.0, 2.0, 3.0} or rises
     )
     detail = _detail(now, None if healthy_mm_s is None else before, grown)
-    return RotorFinding(label, confidence, math.sqrt(total), detail, lines)
+    return RotorFinding(label, confidence, math.sqrt(total), share, detail, lines)
+
+
+def unexplained_share(finding: RotorFinding, blows_hz: float, shaft_hz: float, step_hz: float) -> float:
+    """Return the share of the growth that the lines of a damaged bearing cannot have made, 0 to 1.
+
+    Args:
+        finding: what grew.
+        blows_hz: how often the bearing is struck.
+        shaft_hz: turns per second.
+        step_hz: distance of the bins that the orders were measured in.
+    """
+    harmonics = np.arange(1, BLOW_HARMONICS + 1)[:, None] * blows_hz
+    blow_lines = (harmonics + np.arange(-BLOW_SIDEBANDS, BLOW_SIDEBANDS + 1) * shaft_hz).ravel()
+    orders_hz = np.array(ORDERS) * shaft_hz
+    reach_hz = (1 + LINE_BINS) * step_hz + ORDER_TOLERANCE * orders_hz
+    near = np.abs(blow_lines - orders_hz[:, None]).min(axis=1) <= reach_hz
+    explained = near & ~np.isin(ORDERS, ROTOR_ORDERS)
+    return 1.0 - float(finding.share[explained].sum()) / float(finding.share.sum())
 
 
 def _pattern(share: dict[float, float]) -> tuple[DiagnosisLabel, float]:

@@ -11,11 +11,15 @@ from typing import TYPE_CHECKING, Final
 
 from models.contract.vocabulary import DiagnosisLabel
 from models.diagnosis.bearing_faults import HARMONICS, Candidate, Doubt, Part
+from models.diagnosis.report import point_of
 from models.diagnosis.sensor import SensorCause
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from models.diagnosis.bearing_faults import BearingFinding
     from models.diagnosis.fingerprint import BandChange
+    from models.diagnosis.report import Damage
     from models.diagnosis.rotor_faults import RotorFinding
     from models.diagnosis.sensor import SensorCheck
     from models.diagnosis.shaft_speed import SpeedEstimate
@@ -47,6 +51,8 @@ DAMAGE_STEPS: Final = {
     Part.BALL: "Take a grease sample, look at the trend daily, and plan to replace the bearing.",
     Part.CAGE: "Take a grease sample and inspect the cage at the next stop.",
 }
+NOTABLY_STRONGER: Final = 1.1
+"""Ratio of modulation depths from which it is said where a line is stronger."""
 DOUBT_WORDS: Final = {
     Doubt.SPEED: ("the stated speed does not fit the shaft's own lines", "Measure the shaft speed and record longer."),
     Doubt.RIVAL: ("another part of a bearing fits nearly as well", "Record longer and with a second sensor."),
@@ -75,18 +81,45 @@ DOUBT_WORDS: Final = {
 """Why a lead is not named and what would settle it; the first that applies is said."""
 
 
-def damage(lead: Candidate, bearing_name: str, place: str, heard_at: str | None) -> Words:
-    """Return the words for a named bearing fault."""
+def damage(found: Damage, channel_name: str, depth_at: Mapping[str, float] | None = None) -> Words:
+    """Return the words for a named bearing fault.
+
+    Args:
+        found: what is damaged; its places are those that are left open.
+        channel_name: which names it.
+        depth_at: modulation depth by point, where the bearings of several points have this line.
+    """
+    lead, places = found.lead, found.places
     standing = [ratio for line, ratio in zip(lead.lines(), lead.ratio_db, strict=True) if line.matched]
     low, high = round(min(standing, default=0)), round(max(standing, default=0))
     span = f"{low}–{high} dB" if low != high else f"{high} dB"
-    heard = f", heard at {heard_at}," if heard_at else ""
+    elsewhere = not {channel_name, point_of(channel_name)}.intersection(places)
+    heard = f", heard at {channel_name}," if elsewhere else ""
+    step = DAMAGE_STEPS[lead.part]
     return Words(
-        f"{DAMAGE_WORDS[lead.part]} at {place}{heard} is likely: {len(standing)} of {HARMONICS} harmonics of "
-        f"{lead.found_hz:.1f} Hz stand out by {span} and modulate the vibration by {min(lead.depth, 1):.0%} "
-        f"({bearing_name}, expected {lead.expected_hz:.1f} Hz).",
-        DAMAGE_STEPS[lead.part],
+        f"{DAMAGE_WORDS[lead.part]} at {' or '.join(places)}{heard} is likely: {len(standing)} of {HARMONICS} "
+        f"harmonics of {lead.found_hz:.1f} Hz stand out by {span} and modulate the vibration by "
+        f"{min(lead.depth, 1):.0%} ({found.bearing_name}, expected {lead.expected_hz:.1f} Hz)."
+        + _told_apart(places, depth_at or {}),
+        step if len(places) == 1 else f"Listen to the bearings at {' and '.join(places)} before one is opened. {step}",
     )
+
+
+def _told_apart(places: tuple[str, ...], depth_at: Mapping[str, float]) -> str:
+    """Return by what the damaged one of several bearings with the same line was found, or why it is left open."""
+    if len(depth_at) + len(places) < 3:
+        return ""
+    ranked = sorted(depth_at, key=lambda point: -depth_at[point])
+    if len(places) == 1:
+        rest = " and ".join(f"{point} ({min(depth_at[point], 1):.0%})" for point in ranked if point not in places)
+        return f" The same line shows less at {rest}."
+    open_words = f" The bearings at {' and '.join(places)} have the same line"
+    silent = [point for point in places if point not in depth_at]
+    if silent:
+        return f"{open_words}, and no sensor can be judged at {' and '.join(silent)}."
+    if depth_at[ranked[0]] >= NOTABLY_STRONGER * depth_at[ranked[1]]:
+        return f"{open_words}; it is stronger at {ranked[0]}, but not clearly enough to rule the other out."
+    return f"{open_words}, and it is equally strong at each."
 
 
 def doubtful(finding: BearingFinding, lead: Candidate, place: str, speed: SpeedEstimate) -> Words:

@@ -6,6 +6,7 @@ it is asserted everywhere, also where the stated speed, the window or the bearin
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -102,3 +103,31 @@ def test_the_bearing_is_told_from_the_one_at_the_other_end(cases: list[Case], re
             assert report.component == ("FE" if case.bearing.name.startswith("6203") else "DE")
         else:
             assert case.label == "normal" or "118" in case.name
+
+
+def test_of_two_bearings_of_one_type_the_wrong_one_is_never_named(cases: list[Case], recordings: Path) -> None:
+    """The rig has different bearings; here both are said to be the damaged one's type, so only the place can differ."""
+    places: Counter[str] = Counter()
+    for case in cases[1:10]:
+        recording = read_recording(
+            recordings / "cwru" / case.name, sample_rate_hz=case.sample_rate_hz, unit="g", speed_rpm=case.speed_rpm
+        ).in_si()
+        samples = np.asarray(recording.segments[0].samples)
+        names = [channel.name for channel in recording.channels]
+        true_end = "FE" if case.bearing.name.startswith("6203") else "DE"
+        length = round(2.0 * case.sample_rate_hz)
+        for start in range(0, samples.shape[1] - length + 1, length):
+            report = diagnose(
+                samples[:, start : start + length],
+                case.sample_rate_hz,
+                names,
+                speed_rpm=case.speed_rpm,
+                bearings=[BearingAt(case.bearing, "DE"), BearingAt(case.bearing, "FE")],
+            )
+            if report.verdict.label.value in BEARING_LABELS:
+                assert report.verdict.label.value == case.label
+                assert true_end in report.component.split(" or ")
+                places["one" if report.component == true_end else "open"] += 1
+    # Of 32 named windows; the rest are open: faults at the fan end are heard as deep at the drive end, and one
+    # recording has only one sensor.
+    assert places["one"] >= 10

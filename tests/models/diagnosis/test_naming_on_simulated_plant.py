@@ -43,8 +43,10 @@ def machine(fault: Fault, point: str, bearings: tuple[str, str], speed_rpm: floa
     )
 
 
-def judged(made: PlantMachine, bearings: tuple[str, str], seconds: float, at_s: int = GROWN_S) -> Report:
-    """Return the verdict on a stretch after the fault has grown, against one before, with a tachometer's speed."""
+def judged(
+    made: PlantMachine, bearings: tuple[str, str], seconds: float, at_s: int = GROWN_S, *, measured: bool = True
+) -> Report:
+    """Return the verdict on a stretch after the fault has grown, against one before."""
     count = round(seconds * RATE_HZ)
     healthy, now = (made.samples(second * RATE_HZ, count) * G_M_S2 for second in (HEALTHY_S, at_s))
     before_rpm, now_rpm = (made.speed_rpm(second * RATE_HZ, count) for second in (HEALTHY_S, at_s))
@@ -53,9 +55,9 @@ def judged(made: PlantMachine, bearings: tuple[str, str], seconds: float, at_s: 
         RATE_HZ,
         NAMES,
         speed_rpm=now_rpm,
-        speed_measured=True,
+        speed_measured=measured,
         bearings=[BearingAt(find_bearing(name), end) for end, name in zip(("DE", "NDE"), bearings, strict=True)],
-        baseline=fingerprint(healthy, RATE_HZ, before_rpm, speed_measured=True),
+        baseline=fingerprint(healthy, RATE_HZ, before_rpm, speed_measured=measured),
         machine_group=2,
         support="rigid",
     )
@@ -69,3 +71,41 @@ def test_an_inner_race_near_five_orders_does_not_pull_a_measured_speed_over(seed
     assert report.verdict.label is DiagnosisLabel.INNER_RACE
     assert report.component == "DE"
     assert report.speed.used == pytest.approx(1180.0, rel=0.003)
+
+
+@pytest.mark.parametrize("point", ["DE", "NDE"])
+@pytest.mark.parametrize("fault", [Fault.OUTER_RACE, Fault.INNER_RACE, Fault.BALL])
+def test_with_the_same_bearing_at_both_ends_the_damaged_one_modulates_more(fault: Fault, point: str) -> None:
+    bearings = ("SKF 6205", "SKF 6205")
+    report = judged(machine(fault, point, bearings, 1480.0, 2), bearings, 5.0, at_s=175)
+    assert report.verdict.label == fault.value
+    assert report.component == point
+    other = {"DE": "NDE", "NDE": "DE"}[point]
+    assert f"The same line shows less at {other} (" in report.verdict.sentence
+    assert {line.line for line in report.lines} >= {"BPFO", "BPFI", "2BSF"}
+
+
+def test_blows_as_deep_at_both_ends_leave_the_place_open_and_the_name_certain() -> None:
+    bearings = ("SKF 6205", "SKF 6205")
+    # Fully grown, the blows alone are heard at either end, and modulation cannot be deeper than full.
+    report = judged(machine(Fault.OUTER_RACE, "NDE", bearings, 1480.0, 2), bearings, 5.0)
+    assert report.verdict.label is DiagnosisLabel.OUTER_RACE
+    assert report.component == "NDE or DE"
+    assert "The bearings at NDE and DE have the same line" in report.verdict.sentence
+    assert report.verdict.next_step.startswith("Listen to the bearings at NDE and DE before one is opened.")
+
+
+@pytest.mark.parametrize("seconds", [1.0, 2.0])
+@pytest.mark.parametrize("measured", [True, False])
+def test_blows_that_fall_upon_whole_orders_are_not_called_looseness(seconds: float, *, measured: bool) -> None:
+    bearings = ("SKF 6203", "SKF 6203")
+    made = machine(Fault.INNER_RACE, "DE", bearings, 1180.0, 3)
+    report = judged(made, bearings, seconds, measured=measured)
+    assert report.verdict.label in {DiagnosisLabel.INNER_RACE, DiagnosisLabel.UNCERTAIN}
+
+
+@pytest.mark.parametrize("seconds", [1.0, 2.0])
+def test_a_loose_machine_is_still_called_loose_whatever_its_bearing(seconds: float) -> None:
+    bearings = ("SKF 6203", "SKF 6203")
+    report = judged(machine(Fault.LOOSENESS, "DE", bearings, 1180.0, 3), bearings, seconds)
+    assert report.verdict.label is DiagnosisLabel.LOOSENESS
