@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from models.contract.records import AlarmReport, Diagnosis
-from models.contract.vocabulary import AlarmState, DiagnosisLabel, FailureFamily, QualityCause
+from models.contract.vocabulary import AlarmState, DiagnosisLabel, FailureFamily, QualityCause, Severity
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,6 +35,8 @@ UNSPECIFIC: Final = frozenset(
     }
 )
 """Diagnoses that a named fault may replace."""
+BEARING_DAMAGE: Final = frozenset({DiagnosisLabel.OUTER_RACE, DiagnosisLabel.INNER_RACE, DiagnosisLabel.BALL})
+"""Damage that does not heal and grows: it is at least alert, however little the machine differs from its baseline."""
 FIRST_REVIEW_WINDOWS: Final = 8
 LAST_REVIEW_WINDOWS: Final = 1_024
 """Reviews get rarer: a fault that was not to be named at first shows itself within some windows, or much later."""
@@ -105,7 +107,7 @@ def changed(
         component=COMPONENT,
         family=family,
         state=change.state,
-        severity=change.severity,
+        severity=_severity(change.severity, diagnosis),
         since_ns=change.since_ns,
         end_ns=at.end_ns,
         occurrence=change.occurrence,
@@ -125,12 +127,32 @@ def revised(standing: StandingAlarm, diagnosis: Diagnosis, at: Circumstances) ->
         standing.report,
         end_ns=at.end_ns,
         revision=standing.report.revision + 1,
+        severity=_severity(standing.report.severity, diagnosis),
         diagnosis=diagnosis,
         score=at.score,
         operating_state=at.operating_state,
         clock_quality=at.clock_quality,
     )
     return replace(standing, report=report)
+
+
+def _severity(of_condition: Severity, diagnosis: Diagnosis) -> Severity:
+    """Return the severity to report: the condition's, raised for what is known to grow."""
+    is_low = of_condition is Severity.WATCH and diagnosis.label in BEARING_DAMAGE
+    return Severity.ALERT if is_low else of_condition
+
+
+def tells_anew(told: StandingAlarm, before: StandingAlarm | None) -> bool:
+    """Return whether people would read anything in a report that they have not read."""
+    if before is None:
+        return True
+    new, old = told.report, before.report
+    return (new.state, new.severity, new.occurrence, new.diagnosis) != (
+        old.state,
+        old.severity,
+        old.occurrence,
+        old.diagnosis,
+    )
 
 
 def says_more(new: Diagnosis, old: Diagnosis) -> bool:

@@ -214,6 +214,7 @@ class AlarmTable(Table):
     off_score: Positive = 0.8
     alert_score: Positive = 2.0
     danger_score: Positive = 4.0
+    danger_windows: int = Field(default=3_600, ge=1)
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

@@ -241,6 +241,8 @@ class MachineWatch:
         else:
             diagnosis = standing.report.diagnosis
         alarm = alarm_reports.changed(standing, FailureFamily.MECHANICAL, change, diagnosis, at)
+        if not alarm_reports.tells_anew(alarm, standing):
+            return []
         records = self._reported(alarm, window)
         # One picture per cause: that the same fault has become more severe shows in the features.
         if alarm.is_active and (old is None or diagnosis is not old):

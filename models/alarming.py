@@ -3,13 +3,19 @@
 It is a pure function so that the agent, a replay in the cloud and a test all decide the same. In order:
 
 1. A window that could not be judged changes nothing: no evidence is neither alarm nor all-clear.
-2. The alarm's *level* is the k-th largest score of the last n judged windows. One bump cannot reach it; the condition
-   must have been there in k windows.
-3. Not active and level at or above `on_score`: the alarm becomes active, with the severity of that level.
-4. Active: the severity may only rise until the alarm returns, so that people are not told the same thing twice.
-5. Active and `off_windows` judged windows in a row below `off_score` (lower than `on_score`: hysteresis): it returns.
+2. What a window counts for (`counts_for`): its score, up to alert. A score says how unlike its healthy self a machine
+   is, not how close to breaking: a sensitive detector passes four times its threshold while the machine still runs as
+   smoothly as a new one. Danger needs an absolute reason, the ISO 20816-3 zone: D alone, C with a danger score.
+3. The alarm's *level* is the k-th largest of the last n judged windows. One bump cannot reach it; the condition must
+   have been there in k windows.
+4. Not active and level at or above `on_score`: the alarm becomes active, with the severity of that level.
+5. Active: the severity may only rise until the alarm returns, so that people are not told the same thing twice.
+6. Where no zone is known, a danger score that has lasted `danger_windows` in a row becomes danger: nothing passing,
+   such as a warm-up or a step of the process, holds it that long.
+7. Active and `off_windows` judged windows in a row below `off_score` (lower than `on_score`: hysteresis): it returns.
 
-Source: ISA-18.2 / IEC 62682, alarm hysteresis and on/off delay.
+Source: ISA-18.2 / IEC 62682, alarm hysteresis and on/off delay; ISO 20816-1, section 6 (zones A to D; C is not for
+long-term operation, D causes damage).
 """
 
 from __future__ import annotations
@@ -39,6 +45,8 @@ class AlarmSettings:
         on_score: the level that raises the alarm.
         off_score: lower than `on_score`; the distance is the hysteresis.
         alert_score, danger_score: levels from which the severity is alert and danger; below it is watch.
+        danger_windows: so many judged windows in a row at a danger score are danger where no ISO zone is known;
+            half an hour of the usual two windows a second.
 
     Raises:
         AlarmSettingsError: the numbers contradict each other.
@@ -50,6 +58,7 @@ class AlarmSettings:
     off_score: float = 0.8
     alert_score: float = 2.0
     danger_score: float = 4.0
+    danger_windows: int = 3_600
 
     def __post_init__(self) -> None:
         k, n = self.on_windows
@@ -57,6 +66,10 @@ class AlarmSettings:
             raise AlarmSettingsError(f"alarm.on_windows = [{k}, {n}]: give [k, n] with 1 <= k <= n, such as [3, 5]")
         if self.off_windows < 1:
             raise AlarmSettingsError(f"alarm.off_windows = {self.off_windows}: must be at least 1")
+        if self.danger_windows < k:
+            raise AlarmSettingsError(
+                f"alarm.danger_windows = {self.danger_windows}: must be at least the {k} windows that raise an alarm"
+            )
         if not 0.0 < self.off_score <= self.on_score:
             raise AlarmSettingsError(
                 f"alarm.off_score = {self.off_score}: must be above 0 and not above on_score = {self.on_score}"
@@ -66,6 +79,23 @@ class AlarmSettings:
                 "alarm scores must rise: "
                 f"on_score = {self.on_score}, alert_score = {self.alert_score}, danger_score = {self.danger_score}"
             )
+
+    def counts_for(self, score: float, zone: str | None) -> float:
+        """Return the level that one window counts for.
+
+        >>> settings = AlarmSettings()
+        >>> [settings.severity(settings.counts_for(9.0, zone)).value for zone in (None, "A", "C")]
+        ['alert', 'alert', 'danger']
+        >>> [settings.severity(settings.counts_for(0.3, zone)).value for zone in ("A", "C", "D")]
+        ['watch', 'alert', 'danger']
+
+        Args:
+            score: 1.0 = threshold.
+            zone: of ISO 20816-3, None where it is not known.
+        """
+        if zone == "D":
+            return max(score, self.danger_score)
+        return max(score, self.alert_score) if zone == "C" else min(score, self.alert_score)
 
     def severity(self, level: float) -> Severity:
         """Return the severity of an active alarm at this level.
@@ -83,13 +113,14 @@ class AlarmMemory:
     """What has to be remembered between windows; bounded by n of `on_windows`.
 
     Attributes:
-        recent: (score, end_ns) of the last n judged windows, oldest first.
+        recent: (level, end_ns) of the last n judged windows, oldest first.
         active: whether the alarm stands.
         quiet_windows: judged windows in a row below `off_score` while active.
         severity: of the present or last occurrence, None before the first.
         since_ns: start of the present or last occurrence: end of the first window that counted towards it.
         occurrence: how often it has become active.
         revision: how many reports there have been.
+        high_windows: judged windows in a row at a danger score, without a zone to judge it by.
     """
 
     recent: tuple[tuple[float, int], ...] = ()
@@ -99,6 +130,7 @@ class AlarmMemory:
     since_ns: int = 0
     occurrence: int = 0
     revision: int = 0
+    high_windows: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +150,8 @@ def step(
     score: float,
     judged: bool,  # noqa: FBT001 - a fact about the score before it, not a switch
     end_ns: int,
+    *,
+    zone: str | None = None,
 ) -> tuple[AlarmMemory, AlarmChange | None]:
     """Return the memory after one window, and the change that people must be told, if any.
 
@@ -135,15 +169,20 @@ def step(
         score: 1.0 = threshold; ignored when not judged. A score that is no number counts as not judged.
         judged: whether the window could be judged at all (steady running, good signal, something learnt).
         end_ns: the window's end in ns UTC.
+        zone: of ISO 20816-3, A to D; None where it is not known.
     """
     if not judged or math.isnan(score):
         return memory, None
     k, n = settings.on_windows
-    recent = (*memory.recent, (score, end_ns))[-n:]
-    memory = replace(memory, recent=recent)
+    counted = settings.counts_for(score, zone)
+    recent = (*memory.recent, (counted, end_ns))[-n:]
+    high_windows = memory.high_windows + 1 if zone is None and score >= settings.danger_score else 0
+    memory = replace(memory, recent=recent, high_windows=min(high_windows, settings.danger_windows))
     level = sorted(scored for scored, _ in recent)[-k] if len(recent) >= k else 0.0
+    if memory.high_windows >= settings.danger_windows:
+        level = max(level, settings.danger_score)
     if memory.active:
-        return _step_active(memory, settings, score, level)
+        return _step_active(memory, settings, counted, level)
     if level < settings.on_score:
         return memory, None
     since_ns = next(at for scored, at in recent if scored >= settings.on_score)
@@ -171,13 +210,13 @@ def revise(memory: AlarmMemory) -> tuple[AlarmMemory, AlarmChange]:
 
 
 def _step_active(
-    memory: AlarmMemory, settings: AlarmSettings, score: float, level: float
+    memory: AlarmMemory, settings: AlarmSettings, counted: float, level: float
 ) -> tuple[AlarmMemory, AlarmChange | None]:
-    quiet_windows = memory.quiet_windows + 1 if score < settings.off_score else 0
+    quiet_windows = memory.quiet_windows + 1 if counted < settings.off_score else 0
     memory = replace(memory, quiet_windows=quiet_windows)
     if quiet_windows >= settings.off_windows:
         # What was recent belongs to the occurrence that has ended and must not help to start the next one.
-        return _changed(replace(memory, active=False, quiet_windows=0, recent=()))
+        return _changed(replace(memory, active=False, quiet_windows=0, recent=(), high_windows=0))
     severity = settings.severity(level)
     steps = list(Severity)
     if memory.severity is None or steps.index(severity) <= steps.index(memory.severity):

@@ -249,7 +249,7 @@ class Pipeline:
             if baseline is not None:
                 score = baseline.score(vector)
                 state, health = self._health(state, score, baseline, zone)
-            state, change = self._alarm(state, score, features, window, clipped=clipped)
+            state, change = self._alarm(state, score, zone, features, window, clipped=clipped)
             if not clipped:
                 state = self._learn(state, vector, score, zone)
         progress = _progress(state, operating.state, self.settings.learning_windows)
@@ -301,17 +301,19 @@ class Pipeline:
         self,
         state: PipelineState,
         score: float | None,
+        zone: str | None,
         features: NDArray[np.float32],
         window: Window,
         *,
         clipped: bool,
     ) -> tuple[PipelineState, AlarmChange | None]:
         settings = self.settings.alarm
-        zone = self._zone_of(features, ZONE_RETURN_MARGIN if state.alarm.active else 1.0)
-        floor = {"C": settings.alert_score, "D": settings.danger_score}.get(zone or "", 0.0)
-        level = max(score or 0.0, floor)
-        judged = (score is not None or zone is not None) and (not clipped or level >= settings.on_score)
-        alarm, change = alarming.step(state.alarm, settings, level, judged, window.end_ns)
+        # The margin keeps an alarm that stands; it makes none more severe.
+        held = state.alarm.active and self._zone_of(features, ZONE_RETURN_MARGIN) in {"C", "D"}
+        counted = max(score or 0.0, settings.on_score if held else 0.0)
+        raises = settings.counts_for(counted, zone) >= settings.on_score
+        judged = (score is not None or zone is not None) and (not clipped or raises)
+        alarm, change = alarming.step(state.alarm, settings, counted, judged, window.end_ns, zone=zone)
         return replace(state, alarm=alarm), change
 
     def _learn(

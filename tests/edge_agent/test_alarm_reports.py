@@ -11,6 +11,7 @@ from edge_agent.alarm_reports import (
     revised,
     says_more,
     sensor_diagnosis,
+    tells_anew,
 )
 from models.alarming import AlarmChange
 from models.contract.records import Diagnosis
@@ -63,6 +64,31 @@ def test_families_and_streams_have_alarms_of_their_own():
 )
 def test_a_diagnosis_is_replaced_only_by_one_that_says_more(new, old, expected):
     assert says_more(_say(*new), _say(*old)) is expected
+
+
+@pytest.mark.parametrize(
+    ("label", "of_condition", "reported"),
+    [
+        ("outer_race", Severity.WATCH, Severity.ALERT),
+        ("ball", Severity.WATCH, Severity.ALERT),
+        ("inner_race", Severity.DANGER, Severity.DANGER),
+        ("imbalance", Severity.WATCH, Severity.WATCH),
+        ("changed", Severity.WATCH, Severity.WATCH),
+    ],
+)
+def test_bearing_damage_that_shows_is_at_least_alert_from_the_report_that_names_it(label, of_condition, reported):
+    change = AlarmChange(AlarmState.ACTIVE, of_condition, since_ns=4, occurrence=1, revision=1)
+    assert changed(None, FailureFamily.MECHANICAL, change, _say(label), AT).report.severity is reported
+    unnamed = changed(None, FailureFamily.MECHANICAL, change, _say("changed"), AT)
+    assert revised(unnamed, _say(label), AT).report.severity is reported
+
+
+def test_a_severity_that_people_know_already_is_no_news():
+    watch = AlarmChange(AlarmState.ACTIVE, Severity.WATCH, since_ns=4, occurrence=1, revision=1)
+    named = changed(None, FailureFamily.MECHANICAL, watch, _say("ball"), AT)
+    assert tells_anew(named, None)
+    assert not tells_anew(changed(named, FailureFamily.MECHANICAL, ACTIVE, _say("ball"), AT), named)
+    assert tells_anew(changed(named, FailureFamily.MECHANICAL, RETURNED, _say("ball"), AT), named)
 
 
 def test_reviews_become_rarer_and_stay_finite():

@@ -15,11 +15,13 @@ from models.contract.vocabulary import AlarmState, Severity
 SETTINGS = AlarmSettings(on_windows=(3, 5), off_windows=4, off_score=0.8)
 
 
-def after(scores: list[float], memory: AlarmMemory | None = None, settings: AlarmSettings = SETTINGS):
-    """Return the memory and the changes, as (window, change), after windows with these scores."""
+def after(scores: list[float], memory: AlarmMemory | None = None, settings: AlarmSettings = SETTINGS, zones=None):
+    """Return the memory and the changes, as (window, change), after windows with these scores; zones as "AABC"."""
     memory, changes = memory or AlarmMemory(), []
     for window, score in enumerate(scores):
-        memory, change = alarming.step(memory, settings, score, judged=True, end_ns=window)
+        memory, change = alarming.step(
+            memory, settings, score, judged=True, end_ns=window, zone=zones and zones[window]
+        )
         if change:
             changes.append((window, change))
     return memory, changes
@@ -44,9 +46,39 @@ def test_the_severity_is_that_of_the_level_that_lasted_not_of_the_highest_window
 
 
 def test_the_severity_only_rises_while_the_alarm_stands():
-    memory, changes = after([4.5] * 3 + [1.1] * 20 + [2.5] * 20)
+    memory, changes = after([2.5] * 3 + [1.1] * 20 + [2.5] * 20)
     assert len(changes) == 1
-    assert memory.severity is Severity.DANGER
+    assert memory.severity is Severity.ALERT
+
+
+def test_a_score_of_any_height_is_alert_and_no_more_while_the_zone_is_good():
+    for zones in ("A" * 9_000, "B" * 9_000):
+        _, changes = after([50.0] * 9_000, zones=zones)
+        assert [change.severity for _, change in changes] == [Severity.ALERT]
+
+
+@pytest.mark.parametrize(
+    ("zone", "score", "severity"),
+    [("C", 0.2, Severity.ALERT), ("C", 3.9, Severity.ALERT), ("C", 4.0, Severity.DANGER), ("D", 0.2, Severity.DANGER)],
+)
+def test_danger_needs_zone_d_or_zone_c_with_a_danger_score(zone, score, severity):
+    _, changes = after([score] * 5, zones=zone * 5)
+    assert [(window, change.severity) for window, change in changes] == [(2, severity)]
+
+
+def test_a_zone_must_last_like_a_score_before_it_counts():
+    _, changes = after([9.0] * 12, zones="AAADAAAADDDA")
+    assert [(window, change.severity) for window, change in changes] == [(2, Severity.ALERT), (10, Severity.DANGER)]
+
+
+def test_without_a_zone_a_danger_score_is_danger_only_once_it_has_lasted():
+    settings = AlarmSettings(on_windows=(3, 5), off_windows=4, danger_windows=100)
+    _, changes = after([4.5] * 99 + [3.9] + [4.5] * 100, settings=settings)
+    assert [(window, change.severity) for window, change in changes] == [(2, Severity.ALERT), (199, Severity.DANGER)]
+
+
+def test_half_an_hour_of_the_usual_windows_is_what_lasting_means():
+    assert AlarmSettings().danger_windows * 0.5 == 1_800.0
 
 
 def test_it_returns_after_off_windows_in_a_row_below_the_off_score():
@@ -66,7 +98,7 @@ def test_a_score_that_swings_around_the_threshold_does_not_flap():
 
 
 def test_coming_back_counts_an_occurrence_and_starts_with_the_severity_of_then():
-    _, changes = after([4.5] * 3 + [0.1] * 4 + [1.2] * 3)
+    _, changes = after([4.5] * 3 + [0.1] * 4 + [1.2] * 3, zones="DDD" + "A" * 7)
     told = [(c.state, c.severity, c.occurrence, c.revision) for _, c in changes]
     assert told == [
         (AlarmState.ACTIVE, Severity.DANGER, 1, 1),
@@ -119,6 +151,7 @@ def test_states_alternate_revisions_rise_by_one_and_the_memory_stays_bounded(sco
         ({"off_windows": 0}, "off_windows"),
         ({"off_score": 1.5}, "off_score"),
         ({"alert_score": 5.0}, "must rise"),
+        ({"danger_windows": 2}, "danger_windows"),
     ],
 )
 def test_settings_that_contradict_each_other_are_refused_by_name(wrong, said):

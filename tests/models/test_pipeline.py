@@ -130,6 +130,24 @@ def test_iso_zones_judge_from_the_first_day(line_mm_s, zone, severity):
     assert state.baseline(DEFAULT) is None
 
 
+def test_a_machine_far_from_its_baseline_is_not_in_danger_while_it_runs_smoothly():
+    alarm = AlarmSettings(danger_score=3.0)
+    pipeline = Pipeline(replace(SETTINGS, machine_group=2, support="rigid", alarm=alarm))
+    windows = [window(n, impacts=40.0 if n >= 60 else 0.0, line_mm_s=0.5) for n in range(160)]
+    _, outcomes = through(pipeline, windows)
+    assert {one.zone for one in outcomes} <= {"A", "B"}
+    assert min(one.score for one in outcomes[62:]) > alarm.danger_score
+    assert {severity for _, _, severity in changes(outcomes)} == {Severity.ALERT}
+
+
+def test_the_margin_that_holds_an_alarm_in_its_zone_makes_it_no_more_severe():
+    pipeline = Pipeline(replace(SETTINGS, machine_group=2, support="rigid"))
+    # 4.4 mm/s lies 2 % below zone D: within the margin by which a zone is left.
+    _, outcomes = through(pipeline, [window(n, level=0.05, line_mm_s=4.4) for n in range(40)])
+    assert {one.zone for one in outcomes} == {"C"}
+    assert [severity for _, _, severity in changes(outcomes)] == [Severity.ALERT]
+
+
 def test_without_group_and_support_there_is_no_zone():
     assert through(Pipeline(SETTINGS), [window(0, line_mm_s=50.0)])[1][0].zone is None
 
