@@ -13,7 +13,7 @@ LOCKS := deploy/locks
 CHECKED := models edge_agent cloud plantpulse tests
 ARGS ?=
 
-.PHONY: help setup demo test services check bench lock clean
+.PHONY: help setup demo test soak services check bench lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -25,6 +25,9 @@ demo: $(VENV)/demo.stamp ## a plant, its gateway and its cloud on this machine u
 
 test: setup ## the test suite; what needs a server that is not there is skipped by name
 	$(BIN)/python -m pytest $(ARGS)
+
+soak: setup ## the long runs: whole demos, endurance; hours
+	$(BIN)/python -m pytest -m soak -s $(ARGS)
 
 services: ## install and build what the full suite needs: broker, browser, foreign Sparkplug packages
 	deploy/services.sh
