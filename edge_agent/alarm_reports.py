@@ -12,8 +12,7 @@ import uuid
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-import numpy as np
-
+from edge_agent.what_changed import largest_change
 from models.contract.records import AlarmReport, Diagnosis
 from models.contract.vocabulary import AlarmState, DiagnosisLabel, FailureFamily, QualityCause, Severity
 
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from models.alarming import AlarmChange
     from models.contract.vocabulary import ClockQuality
     from models.pipeline import Outcome
+    from models.signal.features import FeatureExtractor
 
 COMPONENT: Final = "machine"
 UNSPECIFIC: Final = frozenset(
@@ -40,8 +40,6 @@ BEARING_DAMAGE: Final = frozenset({DiagnosisLabel.OUTER_RACE, DiagnosisLabel.INN
 FIRST_REVIEW_WINDOWS: Final = 8
 LAST_REVIEW_WINDOWS: Final = 1_024
 """Reviews get rarer: a fault that was not to be named at first shows itself within some windows, or much later."""
-NOTABLE_RISE: Final = 0.1
-"""Logarithm of a ratio: 10 %, more than features of a healthy machine usually differ from their mean."""
 _SENSOR_WORDS: Final = {
     QualityCause.NOT_FINITE: "delivers values that are no numbers",
     QualityCause.CONSTANT: "delivers a constant value",
@@ -167,7 +165,9 @@ def says_more(new: Diagnosis, old: Diagnosis) -> bool:
     return old.label in UNSPECIFIC or new.confidence >= old.confidence + 0.2
 
 
-def against_baseline(verdict: Diagnosis, outcome: Outcome, names: Sequence[str], units: Sequence[str]) -> Diagnosis:
+def against_baseline(
+    verdict: Diagnosis, outcome: Outcome, channels: Sequence[str], extractor: FeatureExtractor
+) -> Diagnosis:
     """Return the verdict, or `changed` with the feature that moved most where it does not name what is wrong.
 
     An alarm stands, so "no fault found" cannot be its reason: the machine differs from its baseline, or its level lies
@@ -175,27 +175,19 @@ def against_baseline(verdict: Diagnosis, outcome: Outcome, names: Sequence[str],
     """
     if verdict.label not in (DiagnosisLabel.NO_FAULT_FOUND, DiagnosisLabel.HEALTHY, DiagnosisLabel.MACHINE_OFF):
         return verdict
-    features, baseline, zone = outcome.features, outcome.baseline, outcome.zone
-    if features is not None and baseline is not None:
-        ratio = np.log(np.maximum(features.ravel(), 1e-9) / np.maximum(baseline.ravel(), 1e-9))
-        ratio = np.where(np.isfinite(ratio), ratio, 0.0)
-        # Damage adds vibration: what rose is told before what fell.
-        worst = int(np.argmax(ratio if ratio.max() > NOTABLE_RISE else np.abs(ratio)))
-        name, value, normal = names[worst], float(features.ravel()[worst]), float(baseline.ravel()[worst])
-        channel = name.partition("/")[0]
-        sentence = (
-            f"Vibration differs from its baseline, most in {name}: {value:.3g} {units[worst]}".rstrip()
-            + f" instead of {normal:.3g}; the cause cannot be named yet."
-        )
-        confidence = 1.0 - math.exp(-abs(float(ratio[worst])))
+    change = None
+    if outcome.features is not None and outcome.baseline is not None:
+        change = largest_change(outcome.features, outcome.baseline, channels, extractor)
+    if change is not None:
         return Diagnosis(
             DiagnosisLabel.CHANGED,
-            channel,
-            confidence,
-            sentence,
+            change.channel,
+            1.0 - math.exp(-abs(change.log_ratio)),
+            change.sentence,
             "Compare the spectra with the healthy ones and watch the trend; inspect if it goes on rising.",
             verdict.evidence,
         )
+    zone = outcome.zone
     sentence = f"Vibration velocity lies in ISO 20816-3 zone {zone}." if zone else verdict.sentence
     return replace(verdict, label=DiagnosisLabel.CHANGED, sentence=sentence)
 

@@ -316,7 +316,9 @@ class MachineWatch:
             machine_group=settings.machine_group,
             support=settings.support,
         )
-        diagnosis = alarm_reports.against_baseline(report.verdict, outcome, self.feature_names, self.feature_units)
+        diagnosis = alarm_reports.against_baseline(
+            report.verdict, outcome, settings.channel_names, self.pipeline.extractor
+        )
         return report, diagnosis
 
     async def _pictured(
