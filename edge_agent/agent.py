@@ -1,9 +1,10 @@
 """The gateway's agent, put together: the one place where settings become parts and parts are wired.
 
 In order: the journal is opened (and salvaged if need be), every source is opened and every machine takes up its place
-again, the edge node learns what will ever be sent, then the tasks start: the uplink first, so that nothing decided
-waits for it, one task per machine, and the gateway's own health. A machine's task is: block → windows → decisions →
-one transaction → wake the uplink.
+again, the edge node learns what will ever be sent, then the tasks start: the uplink, one task per machine, and the
+gateway's own health. The uplink gives every machine a moment to say whether its source delivers, because the births
+name those that are there. A machine's task is: block → windows → decisions → one transaction → wake the uplink. A
+source that fails is said once and tried again for as long as it takes, while the other machines go on.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from edge_agent.assembly import (
     load_networks,
     machine_setup,
 )
+from edge_agent.backoff import Backoff
 from edge_agent.clock import Clock
 from edge_agent.configuration import source_options, source_request
 from edge_agent.disk import JournalThread
@@ -41,6 +43,7 @@ from models.contract.encoding import to_record
 from models.contract.identity import record_id
 from models.contract.records import GatewayHealth
 from models.contract.vocabulary import RecordKind
+from models.signal.errors import StreamError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -56,7 +59,12 @@ COMMIT_INTERVAL_S: Final = 2.0
 HEALTH_INTERVAL_S: Final = 60.0
 SETTLE_S: Final = 10.0
 """After so long everything has been loaded that starting needs."""
-SOURCE_RETRY_S: Final = 30.0
+FIRST_WORD_S: Final = 2.0
+"""So long the first births wait for sources: a real one delivers within half a second."""
+FIRST_RETRY_S: Final = 1.0
+LONGEST_RETRY_S: Final = 60.0
+STABLE_S: Final = 30.0
+"""A source that delivered for so long is tried again soon when it fails."""
 DISK_FULL_RETRY_S: Final = 5.0
 _NS: Final = 1_000_000_000
 
@@ -148,6 +156,7 @@ class Agent:
             self._node,
             disk,
             Lanes(outbox.in_flight, outbox.timeout_s, outbox.history_records_per_s, random.Random()),  # noqa: S311 - jitter
+            host_id=settings.gateway.host_id,
             before_birth=self._before_birth,
             tell=tell,
         )
@@ -160,7 +169,7 @@ class Agent:
         """Start the tasks, and end them in the opposite order: sources, then health, then the uplink."""
         uplink_stop = asyncio.Event()
         async with asyncio.TaskGroup() as tasks:
-            uplink = tasks.create_task(self._uplink.run(uplink_stop), name="uplink")
+            uplink = tasks.create_task(self._run_uplink(uplink_stop), name="uplink")
             health = tasks.create_task(self._report_health(), name="health")
             running = [
                 tasks.create_task(self._run_machine(machine, stop), name=f"machine {machine.table.name}")
@@ -184,20 +193,50 @@ class Agent:
             await uplink
             await self._disk.commit(Change(self._clock.stamp(), counts=self._new_sent_bytes()))
 
+    async def _run_uplink(self, stop: asyncio.Event) -> None:
+        """Run the uplink once every machine has said whether it is there, or has had the time for it."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(FIRST_WORD_S):
+                for machine in self._machines:
+                    await machine.has_spoken.wait()
+        await self._uplink.run(stop)
+
     async def _run_machine(self, machine: Machine, stop: asyncio.Event) -> None:
         """Watch one machine until it is stopped or its source ends; a source that fails is tried again."""
         name = machine.table.name
+        backoff = Backoff(FIRST_RETRY_S, LONGEST_RETRY_S, STABLE_S, random.Random())  # noqa: S311 - jitter
         while not stop.is_set():
+            failure: str | None = None
+            machine.connected_at_s = None
             try:
                 await self._watch(machine, stop)
-            except SourceError as error:
-                self._tell(f"machine {name}: {error}; trying again in {SOURCE_RETRY_S:.0f} s")
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(stop.wait(), SOURCE_RETRY_S)
-                continue
-            if not stop.is_set():
+            except (SourceError, StreamError) as error:
+                failure = str(error)
+            machine.has_spoken.set()
+            if stop.is_set():
+                return
+            self._uplink.disconnect(name)
+            if failure is None:
                 self._tell(f"machine {name}: its data have ended")
-            return
+                return
+            if not machine.is_failing:
+                self._tell(f"machine {name}: {failure}; trying again until it delivers, the other machines go on")
+            machine.is_failing = True
+            worked_s = 0.0 if machine.connected_at_s is None else time.monotonic() - machine.connected_at_s
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), backoff.wait_s(worked_s))
+
+    def _delivers(self, machine: Machine) -> None:
+        """Note the first new samples since the source was (re)opened: the machine is there (again).
+
+        New, because a replay that goes on within a window gives its beginning again, also when it then fails or ends.
+        """
+        machine.connected_at_s = time.monotonic()
+        self._uplink.connect(machine.table.name)
+        machine.has_spoken.set()
+        if machine.is_failing:
+            machine.is_failing = False
+            self._tell(f"machine {machine.table.name}: its source delivers again")
 
     async def _watch(self, machine: Machine, stop: asyncio.Event) -> None:
         watch = machine.watch
@@ -215,6 +254,8 @@ class Agent:
                 stamp = self._clock.stamp()
                 step = await watch.take(block, stamp.quality)
                 pending.add(step.new_samples, step.windows)
+                if step.new_samples and machine.connected_at_s is None:
+                    self._delivers(machine)
                 due = time.monotonic() - committed_at_s >= COMMIT_INTERVAL_S
                 if step.records or due:
                     await self._commit(machine, step.records, stamp, pending)
@@ -223,6 +264,10 @@ class Agent:
                     self._observe(step.windows, bool(step.records), time.perf_counter() - started_s)
             records = () if stop.is_set() else watch.close()
             await self._commit(machine, records, self._clock.stamp(), pending)
+        except (SourceError, StreamError):
+            pending.failures += 1
+            await self._commit(machine, (), self._clock.stamp(), pending)
+            raise
         finally:
             stopping.cancel()
             if isinstance(blocks, AsyncGenerator):
@@ -311,6 +356,7 @@ class _Pending:
         self._raw_bytes_per_sample = raw_bytes_per_sample
         self._samples = 0
         self._windows = 0
+        self.failures = 0
 
     def add(self, samples: int, windows: int) -> None:
         self._samples += samples
@@ -318,7 +364,9 @@ class _Pending:
 
     def take(self) -> dict[str, int]:
         counts = {"raw_bytes": round(self._samples * self._raw_bytes_per_sample), "windows": self._windows}
-        self._samples = self._windows = 0
+        if self.failures:
+            counts["source_failures"] = self.failures
+        self._samples = self._windows = self.failures = 0
         return counts
 
 

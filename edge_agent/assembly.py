@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from importlib import metadata
 from typing import TYPE_CHECKING
 
 from edge_agent.configuration import configuration_hash
 from edge_agent.machine import MachineSetup, MachineWatch
+from edge_agent.mqtt_session import Broker
 from edge_agent.sparkplug_node import SparkplugNode
-from edge_agent.uplink import Broker
 from models.alarming import AlarmSettings
 from models.contract import metrics
 from models.contract.facts import ChannelFacts, MachineFacts, format_facts
@@ -31,13 +32,24 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Machine:
-    """One machine of the running agent."""
+    """One machine of the running agent.
+
+    Attributes:
+        table, source, watch: what it is, where its samples come from, what judges them.
+        epoch, detail: of the source's position.
+        connected_at_s: when its source delivered first since it was (re)opened; None while it does not.
+        is_failing: its source has failed and not delivered since.
+        has_spoken: is set once it is known whether the source delivers.
+    """
 
     table: MachineTable
     source: Source
     watch: MachineWatch
     epoch: int
     detail: str
+    connected_at_s: float | None = None
+    is_failing: bool = False
+    has_spoken: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def raw_bytes_per_sample(self) -> float:

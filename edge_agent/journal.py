@@ -15,6 +15,7 @@ import json
 import os
 import sqlite3
 import zlib
+from collections import Counter
 from collections.abc import Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -107,14 +108,20 @@ class Journal:
         self._max_bytes = max_bytes
         self._lock = lock
         self.incarnation = incarnation
-        rows = connection.execute("SELECT count(*), total(length(payload)) FROM outbox").fetchone()
-        self._records = int(rows[0])
-        self._bytes = int(rows[1]) + self._records * ROW_OVERHEAD_BYTES
+        counted = connection.execute("SELECT machine, count(*), total(length(payload)) FROM outbox GROUP BY machine")
+        rows = counted.fetchall()
+        self._of_machine = Counter({machine: int(count) for machine, count, _ in rows})
+        self._bytes = int(sum(size for _, _, size in rows)) + self.pending_records * ROW_OVERHEAD_BYTES
 
     @property
     def pending_records(self) -> int:
         """Return how many records wait for their acknowledgement."""
-        return self._records
+        # Taken at once: other threads ask while the journal's own thread counts.
+        return sum(tuple(self._of_machine.values()))
+
+    def pending_of(self, machine: str) -> int:
+        """Return how many of them speak of one machine."""
+        return self._of_machine[machine]
 
     @property
     def outbox_bytes(self) -> int:
@@ -170,7 +177,7 @@ class Journal:
         if done.rowcount == 0:
             self._add("already_pending", 1)
             return
-        self._records += 1
+        self._of_machine[record.machine] += 1
         self._bytes += len(payload) + ROW_OVERHEAD_BYTES
 
     def _store_progress(self, progress: MachineProgress) -> None:
@@ -191,14 +198,15 @@ class Journal:
         for kind, reason in _DROP_ORDER:
             while self._bytes > self._max_bytes:
                 oldest = self._connection.execute(
-                    "SELECT sequence, length(payload) FROM outbox WHERE kind_rank = ? ORDER BY sequence LIMIT 64",
+                    "SELECT sequence, length(payload), machine FROM outbox WHERE kind_rank = ?"
+                    " ORDER BY sequence LIMIT 64",
                     (kind.rank,),
                 ).fetchall()
                 if not oldest:
                     break
-                for sequence, size in oldest:
+                for sequence, size, machine in oldest:
                     self._connection.execute("DELETE FROM outbox WHERE sequence = ?", (sequence,))
-                    self._records -= 1
+                    self._of_machine[machine] -= 1
                     self._bytes -= size + ROW_OVERHEAD_BYTES
                     self._add(dropped_counter(reason), 1)
                     if self._bytes <= self._max_bytes:
@@ -267,14 +275,17 @@ class Journal:
         return Acknowledged(deleted, unexpected)
 
     def _delete_range(self, first: int, last: int) -> int:
-        rows, size = self._connection.execute(
-            "SELECT count(*), total(length(payload)) FROM outbox WHERE sequence BETWEEN ? AND ?", (first, last)
-        ).fetchone()
+        rows = self._connection.execute(
+            "SELECT machine, count(*), total(length(payload)) FROM outbox WHERE sequence BETWEEN ? AND ?"
+            " GROUP BY machine",
+            (first, last),
+        ).fetchall()
         if rows:
             self._connection.execute("DELETE FROM outbox WHERE sequence BETWEEN ? AND ?", (first, last))
-            self._records -= rows
-            self._bytes -= int(size) + rows * ROW_OVERHEAD_BYTES
-        return int(rows)
+        for machine, count, size in rows:
+            self._of_machine[machine] -= count
+            self._bytes -= int(size) + count * ROW_OVERHEAD_BYTES
+        return int(sum(count for _, count, _ in rows))
 
     def declared(self, current: Catalogue) -> Catalogue:
         """Return what the births must declare: what is configured now, and what waiting records still speak of.
@@ -284,7 +295,7 @@ class Journal:
         """
         row = self._connection.execute("SELECT value FROM meta WHERE key = 'catalogue'").fetchone()
         merged = {machine: dict(definitions) for machine, definitions in current.items()}
-        if row is not None and self._records:
+        if row is not None and self.pending_records:
             for machine, definitions in json.loads(row[0]).items():
                 known = merged.setdefault(machine, {})
                 for name, (datatype, eng_unit) in definitions.items():
@@ -338,13 +349,13 @@ class Journal:
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
-        before = (self._records, self._bytes)
+        before = (self._of_machine.copy(), self._bytes)
         try:
             self._connection.execute("BEGIN IMMEDIATE")
             yield
             self._connection.execute("COMMIT")
         except BaseException as error:
-            self._records, self._bytes = before
+            self._of_machine, self._bytes = before
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
             if isinstance(error, sqlite3.Error):

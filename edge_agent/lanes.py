@@ -4,7 +4,8 @@
 in this order: live records never sent in this session, live ones whose acknowledgement did not come, history never
 sent, history again; within each, alarm before evidence before summary before health, then by age. While nothing is
 acknowledged at all, fresh live records still go out once (other hosts listen too), everything else waits longer and
-longer; the first acknowledgement ends that.
+longer; the first acknowledgement ends that, and so does the host's word that it is back (`missed`). Records of machines
+that are gone have to be announced by a birth and a death each time: while nobody answers they stay where they are.
 
 Nothing here knows the time or the network: seconds are passed in, the outbox is asked through `Outbox`.
 """
@@ -61,6 +62,13 @@ class Chosen:
     is_historical: bool
 
 
+@dataclass(frozen=True, slots=True)
+class _Flight:
+    sent_s: float
+    lane: Lane
+    machine: str | None
+
+
 @dataclass(slots=True)
 class _Retry:
     attempts: int
@@ -84,7 +92,7 @@ class Lanes:
         self._random = random
         self._birth_sequence = 0
         self._marks: dict[tuple[Lane, RecordKind], int] = {}
-        self._in_flight: dict[int, tuple[float, Lane]] = {}
+        self._in_flight: dict[int, _Flight] = {}
         self._retries: dict[int, _Retry] = {}
         self._owed = {Lane.LIVE: False, Lane.HISTORY: False}
         self._last_answer_s = 0.0
@@ -92,12 +100,17 @@ class Lanes:
         self._again_at_s = 0.0
         self._allowance = 0.0
         self._allowance_at_s = 0.0
+        self._absent: Collection[str] = ()
         self.resent = 0
 
     @property
     def in_flight(self) -> int:
         """Return how many records are sent and neither acknowledged nor given up."""
         return len(self._in_flight)
+
+    def is_in_flight(self, machine: str) -> bool:
+        """Return whether a record of this machine is sent and neither acknowledged nor given up."""
+        return any(flight.machine == machine for flight in self._in_flight.values())
 
     def born(self, last_sequence: int, now_s: float) -> None:
         """Begin a session: records up to this number are history."""
@@ -123,8 +136,24 @@ class Lanes:
         self._silence = 0
         self._again_at_s = 0.0
 
-    def pick(self, outbox: Outbox, now_s: float) -> list[Chosen]:
-        """Return what to send now and count it as in flight."""
+    def missed(self) -> None:
+        """Give up what is in flight: the host was away, or has lost what it knew, and may have missed it."""
+        for flight in self._in_flight.values():
+            self._owed[flight.lane] = True
+        self._in_flight.clear()
+        self._retries.clear()
+        self._silence = 0
+        self._again_at_s = 0.0
+
+    def pick(self, outbox: Outbox, now_s: float, *, absent: Collection[str] = ()) -> list[Chosen]:
+        """Return what to send now and count it as in flight.
+
+        Args:
+            outbox: holds the records.
+            now_s: monotonic.
+            absent: machines that are gone; their records rest while nothing is acknowledged.
+        """
+        self._absent = absent
         self._expire(now_s)
         self._refill(now_s)
         chosen = self._fresh(outbox, Lane.LIVE, self._window - self.in_flight, now_s)
@@ -136,7 +165,7 @@ class Lanes:
         elif may_repeat:
             chosen += self._again(outbox, Lane.LIVE, self._window - self.in_flight, now_s)
             # Half of the window stays free, so that history never stands in the way of what happens now.
-            used = sum(1 for _, lane in self._in_flight.values() if lane is Lane.HISTORY)
+            used = sum(1 for flight in self._in_flight.values() if flight.lane is Lane.HISTORY)
             room = min(self._window // 2 + 1 - used, self._window - self.in_flight, int(self._allowance))
             history = self._fresh(outbox, Lane.HISTORY, room, now_s)
             history += self._again(outbox, Lane.HISTORY, room - len(history), now_s)
@@ -145,17 +174,16 @@ class Lanes:
         return chosen
 
     def _expire(self, now_s: float) -> None:
-        expired = {s: sent for s, (sent, _) in self._in_flight.items() if now_s - sent >= self._timeout_s}
+        expired = {s: one.sent_s for s, one in self._in_flight.items() if now_s - one.sent_s >= self._timeout_s}
         if not expired:
             return
         answered_since = self._last_answer_s > min(expired.values())
         for sequence in expired:
-            _, lane = self._in_flight.pop(sequence)
-            self._owed[lane] = True
+            self._owed[self._in_flight.pop(sequence).lane] = True
             if answered_since and len(self._retries) < _RETRIES:
                 retry = self._retries.setdefault(sequence, _Retry(0, 0.0))
                 # The first repetition comes at once: most often the message was simply lost.
-                wait_s = self._timeout_s * (2.0**retry.attempts - 1.0)
+                wait_s = self._timeout_s * (2.0 ** min(retry.attempts, 16) - 1.0)
                 retry.not_before_s = now_s + min(wait_s, LONGEST_RETRY_S)
                 retry.attempts += 1
         if not answered_since and now_s >= self._again_at_s:
@@ -189,6 +217,7 @@ class Lanes:
         if not self._owed[lane] or room <= 0:
             return []
         chosen: list[Chosen] = []
+        self._owed[lane] = False
         waiting = [sequence for sequence, retry in self._retries.items() if retry.not_before_s > now_s]
         complete = True
         for kind in RecordKind:
@@ -202,11 +231,13 @@ class Lanes:
             found = outbox.pending(kind, after=after, up_to=self._marks[lane, kind], limit=limit, excluding=excluding)
             complete = complete and len(found) < limit
             chosen += self._taken(found, lane, now_s)
-        self._owed[lane] = not complete or bool(waiting)
+        self._owed[lane] = self._owed[lane] or not complete or bool(waiting)
         self.resent += len(chosen)
         return chosen
 
     def _taken(self, found: list[PendingRecord], lane: Lane, now_s: float) -> list[Chosen]:
-        for pending in found:
-            self._in_flight[pending.sequence] = (now_s, lane)
-        return [Chosen(pending, lane is Lane.HISTORY) for pending in found]
+        going = [one for one in found if not (self._silence and one.record.machine in self._absent)]
+        self._owed[lane] = self._owed[lane] or len(going) < len(found)
+        for pending in going:
+            self._in_flight[pending.sequence] = _Flight(now_s, lane, pending.record.machine)
+        return [Chosen(pending, lane is Lane.HISTORY) for pending in going]

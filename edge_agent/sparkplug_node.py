@@ -4,11 +4,17 @@ In order: `will` for a CONNECT, `births` once the commands are subscribed, `data
 `read_command` for what the host writes, `death` before a clean disconnect. Aliases are given once, over the node and
 all its machines, and stay for the life of the process; `seq` starts at 0 with every NBIRTH.
 
+A machine is *connected* while its source delivers, which the agent says, and *alive* from its DBIRTH to its DDEATH.
+Connected machines are born with the node, or when they come (back); one that is not connected dies once its records
+have been sent. Records of a machine that is gone need its aliases: it is born for them, they go as history, and it
+dies again.
+
 Source: Sparkplug B 3.0.0, chapters 5 (operational behaviour) and 6 (payloads).
 """
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -71,6 +77,19 @@ class RejectedCommand:
 
 
 @dataclass(frozen=True, slots=True)
+class HostState:
+    """What a host says of itself.
+
+    Attributes:
+        online: whether it is there.
+        timestamp_ms: of its CONNECT.
+    """
+
+    online: bool
+    timestamp_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class IgnoredCommand:
     """Something that is not for us or cannot be read; counted."""
 
@@ -108,6 +127,9 @@ class SparkplugNode:
     ) -> None:
         self._group = group
         self._gateway = gateway
+        self._connected: set[str] = set()
+        self._alive: set[str] = set()
+        self._born_for_history: set[str] = set()
         self._seq = 0
         aliases = iter(range(1, 1 << 62))
         self._node = _declare(metrics.node_metrics(machine_classes), aliases)
@@ -121,6 +143,30 @@ class SparkplugNode:
             Topic(self._group, MessageType.NCMD, self._gateway).text,
             *(Topic(self._group, MessageType.DCMD, self._gateway, name).text for name in self._machines),
         )
+
+    def connect(self, machine: str) -> None:
+        """Say that a machine's source delivers."""
+        self._connected.add(machine)
+        self._born_for_history.discard(machine)
+
+    def disconnect(self, machine: str) -> None:
+        """Say that a machine's source has ended or failed."""
+        self._connected.discard(machine)
+
+    @property
+    def unborn(self) -> tuple[str, ...]:
+        """Return the machines that are connected and not alive: their DBIRTH is due."""
+        return tuple(name for name in self._machines if name in self._connected - self._alive)
+
+    @property
+    def dying(self) -> tuple[str, ...]:
+        """Return the machines that are alive and not connected: their DDEATH is due once their records are sent."""
+        return tuple(name for name in self._machines if name in self._alive - self._connected)
+
+    @property
+    def absent(self) -> frozenset[str]:
+        """Return the machines that are neither connected nor alive."""
+        return frozenset(self._machines.keys() - self._connected - self._alive)
 
     def set_value(self, machine: str | None, name: str, value: MetricScalar, now_ms: int) -> None:
         """Remember a value for the next birth; `machine` is None for the node itself."""
@@ -138,7 +184,7 @@ class SparkplugNode:
         return self.will(bd_seq, now_ms)
 
     def births(self, bd_seq: int, incarnation: str, now_ms: int) -> list[Message]:
-        """Return the NBIRTH and every DBIRTH; seq starts again at 0."""
+        """Return the NBIRTH and the DBIRTH of every connected machine; seq starts again at 0."""
         self.set_value(None, metrics.OUTBOX_INCARNATION, incarnation, now_ms)
         self.set_value(None, metrics.OUTBOX_SCHEMA_MAX, RECORD_SCHEMA, now_ms)
         self._seq = 0
@@ -147,12 +193,31 @@ class SparkplugNode:
             Metric(name=metrics.REBIRTH, datatype=DataType.BOOLEAN, value=False, timestamp_ms=now_ms),
         )
         messages = [self._message(MessageType.NBIRTH, None, own + _born(self._node, now_ms), now_ms)]
-        for name, declared in self._machines.items():
-            messages.append(self._message(MessageType.DBIRTH, name, _born(declared, now_ms), now_ms))
+        self._alive.clear()
+        self._born_for_history.clear()
+        messages += [self.machine_birth(name, now_ms) for name in self.unborn]
         return messages
+
+    def machine_birth(self, machine: str, now_ms: int) -> Message:
+        """Return a DBIRTH; the machine is alive with it."""
+        self._alive.add(machine)
+        if machine not in self._connected:
+            self._born_for_history.add(machine)
+        return self._message(MessageType.DBIRTH, machine, _born(self._machines[machine], now_ms), now_ms)
+
+    def machine_death(self, machine: str, now_ms: int) -> Message:
+        """Return a DDEATH.
+
+        Source: tck-id-operational-behavior-device-ddeath, tck-id-payloads-ddeath-timestamp and -seq.
+        """
+        self._alive.discard(machine)
+        self._born_for_history.discard(machine)
+        return self._message(MessageType.DDEATH, machine, (), now_ms)
 
     def data(self, sequence: int, record: Record, *, is_historical: bool, now_ms: int) -> Message:
         """Return the message of one record, and remember its values for the next birth.
+
+        The record's machine must be alive. What a machine is born for after its end is history, whenever it was made.
 
         Raises:
             RecordError: of a machine or with a metric that no birth declares; such a record can never be sent.
@@ -160,6 +225,7 @@ class SparkplugNode:
         declared = self._node if record.machine is None else self._machines.get(record.machine)
         if declared is None:
             raise RecordError(f"record of machine {record.machine!r}, which is not configured any more")
+        is_historical = is_historical or record.machine in self._born_for_history
         content: list[Metric] = []
         for metric in wire_metrics(record, sequence):
             one = declared.get(metric.name)
@@ -200,6 +266,21 @@ class SparkplugNode:
         payload = encode_payload(Payload(timestamp_ms=now_ms, seq=self._seq, metrics=content))
         self._seq = (self._seq + 1) % SEQ_RANGE
         return Message(Topic(self._group, kind, self._gateway, machine).text, payload, qos=0)
+
+
+def read_host_state(payload: bytes) -> HostState | None:
+    """Return what a STATE message says, or None if it cannot be read.
+
+    Source: tck-id-host-topic-phid-birth-payload.
+    """
+    try:
+        said = json.loads(payload)
+        online, timestamp_ms = said["online"], said["timestamp"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+    if not isinstance(online, bool) or not isinstance(timestamp_ms, int):
+        return None
+    return HostState(online, timestamp_ms)
 
 
 def _declare(definitions: Sequence[MetricDefinition], aliases: Iterator[int]) -> dict[str, _Declared]:

@@ -1,10 +1,12 @@
-"""The way to the cloud: the only file here that imports the MQTT client.
+"""The way to the cloud: sessions with the broker, one after the other, and what is said in them.
 
 For each connection, in this order: take the next bdSeq from the journal, CONNECT with our death as will, subscribe to
 the commands, publish the births, then send what `edge_agent.lanes` picks and do what the host commands, until the
-connection ends. Then wait, with full jitter and longer each time, and begin again. paho runs its network loop in a
-thread of its own; what happens there comes over as events through a bounded queue. At the end our death is published
-before the clean disconnect.
+connection ends. Machines that come are born, machines that have gone die once their records are sent. Then wait, with
+full jitter and longer each time, and begin again. At the end our death is published before the clean disconnect.
+
+We also listen to the STATE of our host: when it is back, what was in flight goes out again at once. Nothing ever waits
+for it; other hosts keep their data.
 """
 
 from __future__ import annotations
@@ -13,187 +15,35 @@ import asyncio
 import contextlib
 import random
 import time
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-import paho.mqtt.client as mqtt
-from paho.mqtt.enums import CallbackAPIVersion
-
+from edge_agent.backoff import Backoff
 from edge_agent.errors import UplinkError
-from edge_agent.sparkplug_node import AcknowledgedCommand, IgnoredCommand, Rebirth, RejectedCommand
+from edge_agent.mqtt_session import Session
+from edge_agent.sparkplug_node import AcknowledgedCommand, IgnoredCommand, Rebirth, RejectedCommand, read_host_state
 from models.contract.errors import ContractError
+from models.contract.topics import state_topic
 from models.contract.vocabulary import DropReason
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from edge_agent.disk import JournalThread
     from edge_agent.lanes import Chosen, Lanes
-    from edge_agent.sparkplug_node import Command, Message, SparkplugNode
+    from edge_agent.mqtt_session import Broker, Received
+    from edge_agent.sparkplug_node import Command, HostState, Message, SparkplugNode
 
-CONNECT_TIMEOUT_S: Final = 10.0
 FIRST_BACKOFF_S: Final = 1.0
 LONGEST_BACKOFF_S: Final = 60.0
 STABLE_S: Final = 30.0
 """A connection that held for so long was a good one: the next wait is short again. A kick soon after is not."""
 TELL_AGAIN_S: Final = 600.0
 """A broker that stays away is mentioned every ten minutes, not with every try."""
-_COMMANDS: Final = 256
-"""Commands that may wait to be read; acknowledgements beyond are dropped, counted, and come again with the records."""
 _IDLE_S: Final = 0.5
 """How often deadlines are looked at when nothing happens."""
-
-
-@dataclass(frozen=True, slots=True)
-class Broker:
-    """Where the broker is and who we are to it."""
-
-    host: str
-    port: int
-    client_id: str
-    keepalive_s: int = 30
-    username: str | None = None
-    password_file: Path | None = None
-
-
-class _CountingClient(mqtt.Client):
-    """paho's client that counts what goes through its socket, in both directions."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.bytes_sent = 0
-        self.bytes_received = 0
-
-    def _sock_send(self, buf: bytes | bytearray) -> int:
-        sent = super()._sock_send(buf)
-        self.bytes_sent += sent
-        return sent
-
-    def _sock_recv(self, bufsize: int) -> bytes:
-        received = super()._sock_recv(bufsize)
-        self.bytes_received += len(received)
-        return received
-
-
-@dataclass(frozen=True, slots=True)
-class _Received:
-    topic: str
-    payload: bytes
-
-
-class _Session:
-    """One connection: paho's client, and what its thread tells us."""
-
-    def __init__(self, broker: Broker, will: Message) -> None:
-        self._loop = asyncio.get_running_loop()
-        self.received: asyncio.Queue[_Received] = asyncio.Queue(_COMMANDS)
-        self.lost_commands = 0
-        self.connected: asyncio.Future[None] = self._loop.create_future()
-        self.subscribed: asyncio.Future[None] = self._loop.create_future()
-        self.ended = asyncio.Event()
-        self.reason = ""
-        self.activity = asyncio.Event()
-        client = _CountingClient(
-            CallbackAPIVersion.VERSION2,
-            client_id=broker.client_id,
-            clean_session=True,
-            protocol=mqtt.MQTTv311,
-            reconnect_on_failure=False,
-        )
-        client.connect_timeout = CONNECT_TIMEOUT_S
-        client.will_set(will.topic, will.payload, will.qos, retain=False)
-        if broker.username is not None:
-            client.username_pw_set(broker.username, _password(broker))
-        client.on_connect = self._on_connect
-        client.on_subscribe = self._on_subscribe
-        client.on_message = self._on_message
-        client.on_disconnect = self._on_disconnect
-        self.client = client
-        self._broker = broker
-
-    async def open(self) -> None:
-        """Connect and wait for the broker's consent.
-
-        Raises:
-            UplinkError: no broker there, or it refuses us.
-        """
-        broker = self._broker
-        where = f"broker {broker.host}:{broker.port}"
-        try:
-            await asyncio.to_thread(self.client.connect, broker.host, broker.port, broker.keepalive_s)
-        except (OSError, ValueError, mqtt.WebsocketConnectionError) as error:
-            raise UplinkError(f"{where} cannot be reached ({error})") from error
-        self.client.loop_start()
-        try:
-            await asyncio.wait_for(self.connected, CONNECT_TIMEOUT_S)
-        except TimeoutError:
-            raise UplinkError(f"{where} does not answer the CONNECT") from None
-
-    async def subscribe(self, topics: tuple[str, ...]) -> None:
-        """Subscribe with QoS 1 and wait until it holds.
-
-        Raises:
-            UplinkError: refused, or the connection ended.
-        """
-        self.client.subscribe([(topic, 1) for topic in topics])
-        try:
-            await asyncio.wait_for(self.subscribed, CONNECT_TIMEOUT_S)
-        except TimeoutError:
-            raise UplinkError("the broker does not answer the subscription") from None
-
-    def publish(self, message: Message) -> mqtt.MQTTMessageInfo:
-        """Hand one message to paho's thread, which keeps the order."""
-        return self.client.publish(message.topic, message.payload, message.qos, retain=False)
-
-    async def close(self) -> None:
-        """End the connection if it still stands, and paho's thread."""
-        self.client.disconnect()
-        await asyncio.to_thread(self.client.loop_stop)
-
-    def _post(self, call: Callable[[], None]) -> None:
-        # The loop may be gone when the process ends; then there is nobody left to tell.
-        with contextlib.suppress(RuntimeError):
-            self._loop.call_soon_threadsafe(call)
-
-    def _on_connect(self, _client: Any, _data: Any, _flags: Any, reason: Any, _properties: Any) -> None:
-        self._post(lambda: self._settle(self.connected, None if not reason.is_failure else str(reason)))
-
-    def _on_subscribe(self, _client: Any, _data: Any, _mid: int, reasons: list[Any], _properties: Any) -> None:
-        refused = next((str(reason) for reason in reasons if reason.is_failure), None)
-        self._post(lambda: self._settle(self.subscribed, refused))
-
-    def _on_message(self, _client: Any, _data: Any, message: mqtt.MQTTMessage) -> None:
-        received = _Received(message.topic, bytes(message.payload))
-
-        def take() -> None:
-            try:
-                self.received.put_nowait(received)
-            except asyncio.QueueFull:
-                self.lost_commands += 1
-            self.activity.set()
-
-        self._post(take)
-
-    def _on_disconnect(self, _client: Any, _data: Any, _flags: Any, reason: Any, _properties: Any) -> None:
-        def end() -> None:
-            self.reason = str(reason)
-            self.ended.set()
-            self.activity.set()
-            for future in (self.connected, self.subscribed):
-                self._settle(future, self.reason)
-
-        self._post(end)
-
-    def _settle(self, future: asyncio.Future[None], failure: str | None) -> None:
-        if future.done():
-            return
-        if failure is None:
-            future.set_result(None)
-            return
-        future.set_exception(UplinkError(f"the broker refuses: {failure}"))
-        # Nobody may be waiting for this one; its exception has been told by the other.
-        future.exception()
+_LINGER_S: Final = 2.0
+"""A machine that is gone stays alive for so long after the last of its records that was answered or given up: the next
+ones mostly follow, and need no birth of their own then."""
 
 
 class Uplink:
@@ -204,6 +54,7 @@ class Uplink:
         node: builds and reads messages.
         disk: the journal behind its thread.
         lanes: the order of sending.
+        host_id: of the host whose acknowledgement counts.
         before_birth: is called before each birth to bring the node's own values up to date.
         tell: is told, in one line, what a person should know.
     """
@@ -215,6 +66,7 @@ class Uplink:
         disk: JournalThread,
         lanes: Lanes,
         *,
+        host_id: str,
         before_birth: Callable[[int], None],
         tell: Callable[[str], None],
     ) -> None:
@@ -222,42 +74,48 @@ class Uplink:
         self._node = node
         self._disk = disk
         self._lanes = lanes
+        self._state_topic = state_topic(host_id)
+        self._host: HostState | None = None
         self._before_birth = before_birth
         self._tell = tell
-        self._session: _Session | None = None
+        self._session: Session | None = None
         self._bytes_before = 0
-        self._random = random.Random()  # noqa: S311 - jitter, not a secret
+        self._backoff = Backoff(FIRST_BACKOFF_S, LONGEST_BACKOFF_S, STABLE_S, random.Random())  # noqa: S311 - jitter
+        self._busy_at_s: dict[str, float] = {}
         self._told_at_s: float | None = None
         self.is_born = False
 
     @property
     def socket_bytes(self) -> int:
         """Return the bytes that went through the sockets in both directions since the start of this process."""
-        session = self._session
-        now = 0 if session is None else session.client.bytes_sent + session.client.bytes_received
-        return self._bytes_before + now
+        return self._bytes_before + (0 if self._session is None else self._session.socket_bytes)
 
     def wake(self) -> None:
         """Say that there is something new in the outbox."""
         if self._session is not None:
             self._session.activity.set()
 
+    def connect(self, machine: str) -> None:
+        """Say that a machine's source delivers; it is born before its next record is sent."""
+        self._node.connect(machine)
+        self.wake()
+
+    def disconnect(self, machine: str) -> None:
+        """Say that a machine's source has ended or failed; it dies when its records are sent."""
+        self._node.disconnect(machine)
+        self.wake()
+
     async def run(self, stop: asyncio.Event) -> None:
         """Keep a session with the broker until `stop` is set; then say our death and disconnect."""
-        failures = 0
         while not stop.is_set():
             started_s = time.monotonic()
             try:
                 await self._one_session(stop)
             except UplinkError as error:
                 self._complain(error)
-            if time.monotonic() - started_s > STABLE_S:
-                failures = 0
-            # Full jitter, also after a kick by the broker: a fleet must not come back all at once.
-            longest_s = min(FIRST_BACKOFF_S * 2.0**failures, LONGEST_BACKOFF_S)
-            failures += 1
+            # Also after a kick by the broker: a fleet must not come back all at once.
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), self._random.uniform(0.0, longest_s))
+                await asyncio.wait_for(stop.wait(), self._backoff.wait_s(time.monotonic() - started_s))
 
     def _complain(self, error: UplinkError) -> None:
         now_s = time.monotonic()
@@ -267,11 +125,12 @@ class Uplink:
 
     async def _one_session(self, stop: asyncio.Event) -> None:
         bd_seq = await self._disk.call(self._disk.journal.next_bd_seq)
-        session = _Session(self._broker, self._node.will(bd_seq, _now_ms()))
+        session = Session(self._broker, self._node.will(bd_seq, _now_ms()))
         self._session = session
         try:
             await session.open()
-            await session.subscribe(self._node.command_topics)
+            self._host = None
+            await session.subscribe(self._node.command_topics, self._state_topic)
             last_sequence = await self._disk.call(lambda: self._disk.journal.last_sequence)
             self._lanes.born(last_sequence, time.monotonic())
             self._birth(session, bd_seq)
@@ -285,30 +144,34 @@ class Uplink:
         finally:
             self.is_born = False
             await session.close()
-            self._bytes_before += session.client.bytes_sent + session.client.bytes_received
+            self._bytes_before += session.socket_bytes
             self._session = None
 
-    def _birth(self, session: _Session, bd_seq: int) -> None:
+    def _birth(self, session: Session, bd_seq: int) -> None:
         now_ms = _now_ms()
         self._before_birth(now_ms)
         for message in self._node.births(bd_seq, self._disk.journal.incarnation, now_ms):
             session.publish(message)
         self.is_born = True
 
-    async def _serve(self, session: _Session, bd_seq: int, stop: asyncio.Event) -> None:
+    async def _serve(self, session: Session, bd_seq: int, stop: asyncio.Event) -> None:
         stopping = asyncio.create_task(_set_when(stop, session.activity), name="uplink stop")
         try:
             while not stop.is_set() and not session.ended.is_set():
                 session.activity.clear()
                 await self._obey(session, bd_seq)
+                for machine in self._node.unborn:
+                    session.publish(self._node.machine_birth(machine, _now_ms()))
                 sent = await self._send(session)
+                if sent == 0:
+                    self._bury(session)
                 if sent == 0 and session.received.empty():
                     with contextlib.suppress(TimeoutError):
                         await asyncio.wait_for(session.activity.wait(), _IDLE_S)
         finally:
             stopping.cancel()
 
-    async def _obey(self, session: _Session, bd_seq: int) -> None:
+    async def _obey(self, session: Session, bd_seq: int) -> None:
         """Do what the commands that have arrived ask for."""
         rebirth = False
         counts: dict[str, int] = {}
@@ -317,6 +180,9 @@ class Uplink:
             session.lost_commands = 0
         while not session.received.empty():
             received = session.received.get_nowait()
+            if received.topic == self._state_topic:
+                self._hear_host(received)
+                continue
             for command in self._node.read_command(received.topic, received.payload):
                 # However often it is asked for at once, one birth answers it.
                 rebirth = rebirth or isinstance(command, Rebirth)
@@ -324,8 +190,20 @@ class Uplink:
         if rebirth:
             counts["rebirths"] = 1
             self._birth(session, bd_seq)
+            # Who asks for births could not read what came before.
+            self._lanes.missed()
         if counts:
             await self._disk.call(self._disk.journal.count, counts)
+
+    def _hear_host(self, received: Received) -> None:
+        """Send again what is in flight when our host comes (back); what the broker kept of it is no news."""
+        state = read_host_state(received.payload)
+        if state is None:
+            return
+        is_news = state != self._host if self._host is not None else not received.retained
+        if state.online and is_news:
+            self._lanes.missed()
+        self._host = state
 
     async def _do(self, command: Command, counts: dict[str, int]) -> None:
         if isinstance(command, AcknowledgedCommand):
@@ -341,14 +219,31 @@ class Uplink:
         elif isinstance(command, IgnoredCommand):
             counts["ignored_commands"] = counts.get("ignored_commands", 0) + 1
 
-    async def _send(self, session: _Session) -> int:
+    async def _send(self, session: Session) -> int:
         """Send what the lanes choose and return how many records that were."""
-        chosen = await self._disk.call(self._lanes.pick, self._disk.journal, time.monotonic())
+        absent = self._node.absent
+        chosen = await self._disk.call(self._lanes.pick, self._disk.journal, time.monotonic(), absent=absent)
         for one in chosen:
+            machine = one.pending.record.machine
+            if machine in self._node.absent:
+                session.publish(self._node.machine_birth(machine, _now_ms()))
             message = await self._message(one)
             if message is not None and not session.ended.is_set():
                 session.publish(message)
         return len(chosen)
+
+    def _bury(self, session: Session) -> None:
+        """Say the death of machines that are gone, once their records are acknowledged or nobody answers."""
+        now_s = time.monotonic()
+        dying = self._node.dying
+        self._busy_at_s = {machine: self._busy_at_s.get(machine, now_s) for machine in dying}
+        for machine in dying:
+            if self._disk.journal.pending_of(machine):
+                if self._lanes.is_in_flight(machine):
+                    self._busy_at_s[machine] = now_s
+                if now_s - self._busy_at_s[machine] < _LINGER_S:
+                    continue
+            session.publish(self._node.machine_death(machine, _now_ms()))
 
     async def _message(self, chosen: Chosen) -> Message | None:
         pending = chosen.pending
@@ -362,24 +257,13 @@ class Uplink:
             await self._disk.call(self._disk.journal.drop, pending.sequence, DropReason.CORRUPT)
             return None
 
-    async def _say_death(self, session: _Session, bd_seq: int) -> None:
-        info = session.publish(self._node.death(bd_seq, _now_ms()))
-        with contextlib.suppress(ValueError, RuntimeError):
-            await asyncio.to_thread(info.wait_for_publish, 2.0)
+    async def _say_death(self, session: Session, bd_seq: int) -> None:
+        await session.publish_last(self._node.death(bd_seq, _now_ms()), 2.0)
 
 
 async def _set_when(first: asyncio.Event, then: asyncio.Event) -> None:
     await first.wait()
     then.set()
-
-
-def _password(broker: Broker) -> str | None:
-    if broker.password_file is None:
-        return None
-    try:
-        return broker.password_file.read_text().strip()
-    except OSError as error:
-        raise UplinkError(f"{broker.password_file}: the broker's password cannot be read ({error.strerror})") from error
 
 
 def _now_ms() -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import threading
 import time
 from collections import Counter
@@ -29,6 +30,8 @@ class AcknowledgingHost:
         self.historical: dict[int, bool] = {}
         self.births: list[tuple[str, int]] = []
         self.deaths: list[int] = []
+        self.machine_deaths: list[str] = []
+        self.course: list[str] = []
         self.answers = True
         self.incarnations: list[str] = []
         self._names: dict[tuple[str | None, int], Metric] = {}
@@ -49,6 +52,11 @@ class AcknowledgingHost:
         self._client.loop_stop()
         self._client.disconnect()
 
+    def say_state(self, host_id: str, *, online: bool, retain: bool = True) -> None:
+        """Publish a STATE."""
+        text = json.dumps({"online": online, "timestamp": time.time_ns() // 10**6})
+        self._client.publish(f"spBv1.0/STATE/{host_id}", text, qos=1, retain=retain)
+
     def command(self, topic: Topic, *content: Metric) -> None:
         """Write metrics to a gateway."""
         self._client.publish(topic.text, encode_payload(Payload(timestamp_ms=time.time_ns() // 10**6, metrics=content)))
@@ -57,6 +65,7 @@ class AcknowledgingHost:
         if "/STATE/" in text or "CMD/" in text:
             return
         topic, payload = parse_topic(text), decode_payload(data)
+        self.course.append(f"{topic.message_type} {topic.machine or topic.gateway}")
         if topic.message_type in (MessageType.NBIRTH, MessageType.DBIRTH):
             self.births.append((topic.machine or topic.gateway, payload.seq or 0))
             for metric in payload.metrics:
@@ -65,6 +74,8 @@ class AcknowledgingHost:
                     self.incarnations.append(str(metric.value))
         elif topic.message_type is MessageType.NDEATH:
             self.deaths.append(int(payload.metrics[0].value))
+        elif topic.message_type is MessageType.DDEATH:
+            self.machine_deaths.append(topic.machine)
         elif topic.message_type in (MessageType.NDATA, MessageType.DDATA):
             self._store(topic, payload)
 

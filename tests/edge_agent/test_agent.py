@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import random
 import shutil
@@ -113,14 +114,15 @@ def test_killed_and_started_again_it_makes_the_same_records_as_undisturbed(folde
 
     moments = random.Random(3)
     for _ in range(5):
-        # Real time would take 40 s; at 20 times that, each run sees some seconds of data before it is killed.
-        agent = _start(folder, speed="20.0")
+        # Real time would take 40 s; at 8 times that, each run sees some seconds of data before it is killed.
+        agent = _start(folder, speed="8.0")
         _wait((folder / "data" / "journal.sqlite").exists, "a journal")
         time.sleep(1.0 + moments.uniform(0.0, 0.7))
         agent.kill()
         agent.wait()
+    said_before = len(_log(folder))
     agent = _start(folder)
-    _wait(lambda: "data have ended" in _log(folder), f"the end of the data: {_log(folder)}")
+    _wait(lambda: "data have ended" in _log(folder)[said_before:], f"the end of the data: {_log(folder)}")
     agent.send_signal(signal.SIGTERM)
     assert agent.wait(20) == 0
 
@@ -157,6 +159,74 @@ def test_every_record_reaches_the_host_once_over_kills_of_agent_and_broker(folde
     assert sum(summary.windows for summary in stored) == read_status(folder / "data").counters["windows"]
     assert any(record.kind is RecordKind.ALARM for record in host.stored.values())
     assert len(set(host.incarnations)) == 1
+
+
+FAN = """
+[[machine]]
+name = "fan-2"
+asset_id = "6f1c7a52-94a7-4f5f-8a0e-0d7a2f3c1b13"
+summary_interval_s = 2.0
+[machine.source]
+kind = "replay"
+files = ["first.npz", "second.npz"]
+speed = 10.0
+start = "2026-01-01T00:00:00Z"
+[[machine.channel]]
+name = "DE.H"
+unit = "g"
+"""
+
+
+@pytest.mark.needs("mosquitto")
+def test_a_source_that_fails_dies_alone_and_is_born_again_when_it_delivers(folder, free_port, monkeypatch):
+    """The second recording is away when its turn comes, and is put back some tries later."""
+    samples = np.random.default_rng(8).standard_normal(int(10 * RATE_HZ)).astype(np.float32)
+    for name in ("first.npz", "second.npz"):
+        np.savez(folder / name, acc_g=samples, fs_hz=RATE_HZ)
+    monkeypatch.setattr(sys.modules[__name__], "CONFIG", CONFIG + FAN)
+    with Mosquitto(folder, free_port), AcknowledgingHost(free_port) as host:
+        agent = _start(folder, port=free_port, speed="2.0")
+        _wait(lambda: "DBIRTH fan-2" in host.course, "its birth")
+        (folder / "second.npz").rename(folder / "away.npz")
+        _wait(lambda: host.machine_deaths == ["fan-2"], f"its death: {_log(folder)}")
+        died_at = len(host.course)
+        _wait(lambda: host.course[died_at:].count("DDATA pump-1") >= 2, "the other machine goes on")
+        assert "DDATA fan-2" not in host.course[died_at:]
+        (folder / "away.npz").rename(folder / "second.npz")
+        _wait(lambda: "DDATA fan-2" in host.course[died_at:], f"its return: {_log(folder)}")
+        _wait(lambda: host.machine_deaths == ["fan-2", "fan-2"], "its end")
+        agent.send_signal(signal.SIGTERM)
+        assert agent.wait(20) == 0
+    of_fan = [word.split()[0] for word in host.course if word.endswith("fan-2")]
+    assert [kind for kind, _ in itertools.groupby(of_fan)] == ["DBIRTH", "DDATA", "DDEATH", "DBIRTH", "DDATA", "DDEATH"]
+    assert "DDEATH pump-1" not in host.course
+    lines = [line for line in _log(folder).splitlines() if "fan-2" in line]
+    assert len(lines) == 3, lines
+    assert "second.npz" in lines[0]
+    assert "trying again until it delivers" in lines[0]
+    assert "delivers again" in lines[1]
+    assert "data have ended" in lines[2]
+    counters = read_status(folder / "data").counters
+    assert counters["source_failures"] >= 1
+    # Nothing is skipped or doubled by the failure: 20 s in windows of a second, half overlapped, a gap in the middle.
+    stored = [from_record(record) for record in host.stored.values() if record.machine == "fan-2"]
+    assert sum(summary.windows for summary in stored) == 2 * 19
+
+
+@pytest.mark.needs("mosquitto")
+def test_a_machine_whose_data_have_ended_is_not_born_by_an_agent_that_starts_again(folder, free_port):
+    with Mosquitto(folder, free_port), AcknowledgingHost(free_port) as host:
+        for _ in range(2):
+            ended_before = len(host.deaths)
+            agent = _start(folder, port=free_port, speed="40.0")
+            _wait(lambda before=ended_before: len(host.incarnations) > before, "the gateway's birth")
+            _wait(lambda: host.machine_deaths == ["pump-1"], f"the machine's death: {_log(folder)}")
+            time.sleep(0.5)
+            agent.send_signal(signal.SIGTERM)
+            assert agent.wait(20) == 0
+            _wait(lambda before=ended_before: len(host.deaths) > before, "the gateway's death")
+    assert host.course.count("DBIRTH pump-1") == 1
+    assert host.course.count("NBIRTH gateway-1") == 2
 
 
 def test_status_and_check_say_what_there_is(folder):

@@ -270,3 +270,15 @@ def _kill(journal) -> None:
     journal._connection.close()
     os.close(journal._lock)
     journal._lock = None
+
+
+def test_records_are_counted_by_machine_over_every_way_they_go(opened):
+    journal = opened()
+    journal.commit([Change(STAMP, tuple(small_record(number, size=1_000) for number in range(1, 6)))])
+    assert (journal.pending_of("pump-1"), journal.pending_of("fan-2")) == (5, 0)
+    journal.acknowledge(journal.incarnation, Ranges.of([1, 2]))
+    journal.drop(3, DropReason.CORRUPT)
+    assert journal.pending_of("pump-1") == journal.pending_records == 2
+    journal.close()
+    again = opened()
+    assert again.pending_of("pump-1") == again.pending_records == 2

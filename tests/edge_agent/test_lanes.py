@@ -156,3 +156,55 @@ def test_a_new_session_begins_with_everything_that_is_left(sender):
     sender.born()
     assert sender.pick() == [1, 2]
     assert all(one.is_historical for one in sender.chosen)
+
+
+def test_what_may_have_been_missed_goes_again_at_once_and_silence_is_over(sender):
+    sender.add(SUMMARY)
+    sender.born()
+    sender.add(SUMMARY)
+    assert sender.pick() == [2, 1]
+    assert sender.pick(TIMEOUT_S) == []
+    sender.lanes.missed()
+    assert sender.pick() == [2, 1]
+    assert [one.is_historical for one in sender.chosen] == [False, True]
+
+
+def test_records_of_absent_machines_rest_while_nobody_answers(sender):
+    sender.born()
+    sender.add(SUMMARY)
+    assert sender.pick() == [1]
+    sender.now_s += TIMEOUT_S
+
+    def pick(after_s):
+        sender.now_s += after_s
+        chosen = sender.lanes.pick(sender.journal, sender.now_s, absent={"pump-1"})
+        return [one.pending.sequence for one in chosen]
+
+    assert [pick(LONGEST_SILENCE_S) for _ in range(5)] == [[]] * 5
+    assert not sender.lanes.is_in_flight("pump-1")
+    sender.lanes.acknowledged(Ranges.of([]), sender.now_s)
+    assert pick(0.0) == [1]
+    assert sender.lanes.is_in_flight("pump-1")
+
+
+def test_fresh_records_of_absent_machines_are_not_forgotten_in_silence(sender):
+    sender.born()
+    sender.add(SUMMARY)
+    assert sender.pick() == [1]
+    assert sender.pick(TIMEOUT_S) == []
+    sender.add(SUMMARY)
+    assert sender.lanes.pick(sender.journal, sender.now_s, absent={"pump-1"}) == []
+    sender.lanes.acknowledged(Ranges.of([]), sender.now_s)
+    assert sender.pick() == [1, 2]
+
+
+def test_a_week_without_an_answer_is_survived(sender):
+    """Waits double only so often: 2 to the power of a thousand is no number of seconds."""
+    sender.born()
+    sender.add(SUMMARY, SUMMARY)
+    sender.pick()
+    for _ in range(1_200):
+        sender.now_s += 600.0
+        sender.acknowledge()
+        sender.pick(TIMEOUT_S)
+    assert sender.lanes.in_flight <= 2

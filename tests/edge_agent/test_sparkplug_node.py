@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from edge_agent.sparkplug_node import AcknowledgedCommand, IgnoredCommand, Rebirth, RejectedCommand, SparkplugNode
+from edge_agent.sparkplug_node import (
+    AcknowledgedCommand,
+    HostState,
+    IgnoredCommand,
+    Rebirth,
+    RejectedCommand,
+    SparkplugNode,
+    read_host_state,
+)
 from models.contract import metrics
 from models.contract.acknowledgement import Ranges, format_acknowledged, format_rejected
 from models.contract.encoding import record_from_metrics
@@ -21,7 +29,10 @@ NCMD = "spBv1.0/plant/NCMD/gateway-1"
 @pytest.fixture
 def node():
     machines = {name: metrics.machine_metrics([("DE.H/velocity_rms", "mm/s")]) for name in ("pump-1", "fan-2")}
-    return SparkplugNode("plant", "gateway-1", machines, ["pump"])
+    node = SparkplugNode("plant", "gateway-1", machines, ["pump"])
+    for name in machines:
+        node.connect(name)
+    return node
 
 
 def _decoded(messages):
@@ -167,3 +178,69 @@ def test_commands_are_expected_on_the_topics_of_the_node_and_its_machines(node):
         "spBv1.0/plant/DCMD/gateway-1/pump-1",
         "spBv1.0/plant/DCMD/gateway-1/fan-2",
     )
+
+
+def _topics(messages):
+    return [message.topic.removeprefix("spBv1.0/plant/") for message in messages]
+
+
+def test_only_machines_that_are_connected_are_born_with_the_node(node):
+    node.disconnect("fan-2")
+    assert _topics(node.births(0, "inc", 1)) == ["NBIRTH/gateway-1", "DBIRTH/gateway-1/pump-1"]
+    assert (node.unborn, node.dying, node.absent) == ((), (), {"fan-2"})
+
+
+def test_ddeath_has_a_timestamp_the_next_seq_no_metrics_and_qos_0(node):
+    node.births(0, "inc", 1_000)
+    node.disconnect("fan-2")
+    assert node.dying == ("fan-2",)
+    message = node.machine_death("fan-2", 2_000)
+    payload = decode_payload(message.payload)
+    assert (message.topic, message.qos) == ("spBv1.0/plant/DDEATH/gateway-1/fan-2", 0)
+    assert (payload.timestamp_ms, payload.seq, payload.metrics) == (2_000, 3, ())
+    assert node.dying == ()
+
+
+def test_a_machine_that_comes_back_is_born_again_with_the_same_aliases(node):
+    before = _decoded(node.births(0, "inc", 1))[2]
+    node.disconnect("fan-2")
+    node.machine_death("fan-2", 2)
+    node.connect("fan-2")
+    assert node.unborn == ("fan-2",)
+    birth = decode_payload(node.machine_birth("fan-2", 3).payload)
+    assert birth.seq == 4
+    assert [(m.name, m.alias) for m in birth.metrics] == [(m.name, m.alias) for m in before.metrics]
+    assert node.unborn == ()
+
+
+def test_what_an_absent_machine_is_born_for_is_history_until_it_is_connected(node):
+    node.disconnect("pump-1")
+    node.births(0, "inc", 1)
+    node.machine_birth("pump-1", 2)
+    assert node.dying == ("pump-1",)
+
+    def historical(number):
+        payload = decode_payload(node.data(number, small_record(number), is_historical=False, now_ms=3).payload)
+        return {metric.is_historical for metric in payload.metrics}
+
+    assert historical(1) == {True}
+    node.connect("pump-1")
+    assert historical(2) == {False}
+
+
+def test_the_last_records_of_a_machine_that_dies_are_live_while_it_is_alive(node):
+    node.births(0, "inc", 1)
+    node.disconnect("pump-1")
+    payload = decode_payload(node.data(1, small_record(1), is_historical=False, now_ms=3).payload)
+    assert {metric.is_historical for metric in payload.metrics} == {False}
+
+
+@pytest.mark.parametrize(
+    "payload", [b"", b"\xff", b"[]", b"{}", b'{"online": 1, "timestamp": 2}', b'{"online": true, "timestamp": "x"}']
+)
+def test_a_state_that_cannot_be_read_says_nothing(payload):
+    assert read_host_state(payload) is None
+
+
+def test_a_state_says_whether_and_since_when():
+    assert read_host_state(b'{"online": true, "timestamp": 7}') == HostState(online=True, timestamp_ms=7)

@@ -6,6 +6,7 @@ import asyncio
 import random
 import socket
 import threading
+import time
 from contextlib import asynccontextmanager
 
 import pytest
@@ -15,8 +16,9 @@ from support.mqtt_tap import MqttTap, PacketType
 from edge_agent.disk import JournalThread
 from edge_agent.journal import Change
 from edge_agent.lanes import Lanes
+from edge_agent.mqtt_session import Broker
 from edge_agent.sparkplug_node import SparkplugNode
-from edge_agent.uplink import Broker, Uplink
+from edge_agent.uplink import Uplink
 from models.contract import metrics
 from models.contract.sparkplug import DataType, Metric
 from models.contract.topics import MessageType, Topic
@@ -27,6 +29,7 @@ from .host import AcknowledgingHost, CountingProxy
 
 pytestmark = pytest.mark.needs("mosquitto")
 
+HOST_ID = "plantpulse"
 NCMD = Topic("plant", MessageType.NCMD, "gateway-1")
 
 
@@ -37,15 +40,18 @@ def broker(tmp_path, free_port):
 
 
 @asynccontextmanager
-async def running(opened, port, said=None):
+async def running(opened, port, said=None, *, timeout_s=2.0, connected=True):
     """Run an uplink with a journal; stopped in the ordinary way at the end."""
     async with JournalThread(opened()) as disk:
         node = SparkplugNode("plant", "gateway-1", {"pump-1": metrics.machine_metrics([])}, [])
+        if connected:
+            node.connect("pump-1")
         uplink = Uplink(
             Broker("127.0.0.1", port, "edge-test", keepalive_s=5),
             node,
             disk,
-            Lanes(50, 2.0, 1e6, random.Random(1)),
+            Lanes(50, timeout_s, 1e6, random.Random(1)),
+            host_id=HOST_ID,
             before_birth=lambda _now_ms: None,
             tell=(said if said is not None else []).append,
         )
@@ -206,7 +212,7 @@ async def test_every_byte_of_the_socket_is_counted_in_both_directions_over_recon
 
 
 async def test_a_broker_that_accepts_and_says_nothing_is_given_up(opened, monkeypatch):
-    monkeypatch.setattr("edge_agent.uplink.CONNECT_TIMEOUT_S", 0.3)
+    monkeypatch.setattr("edge_agent.mqtt_session.CONNECT_TIMEOUT_S", 0.3)
     said = []
     with socket.create_server(("127.0.0.1", 0)) as silent:
         silent.settimeout(0.2)
@@ -240,3 +246,140 @@ async def test_no_broker_at_all_is_said_once_and_the_agent_goes_on(opened, free_
         assert disk.journal.pending_records == 1
     assert len(said) == 1
     assert f"broker 127.0.0.1:{free_port} cannot be reached" in said[0]
+
+
+async def test_a_machine_that_goes_dies_once_its_records_are_acknowledged_and_comes_back_with_a_birth(opened, broker):
+    with AcknowledgingHost(broker.port) as host:
+        async with running(opened, broker.port) as (uplink, disk):
+            await until(lambda: uplink.is_born, "birth")
+            await add(uplink, disk, 1, 2)
+            uplink.disconnect("pump-1")
+            await until(lambda: host.machine_deaths == ["pump-1"], "its death")
+            assert disk.journal.pending_of("pump-1") == 0
+            uplink.connect("pump-1")
+            await add(uplink, disk, 3)
+            await until(lambda: 3 in host.stored, "data after its return")
+        await until(lambda: host.deaths, "the end")
+        assert host.course == [
+            "NBIRTH gateway-1",
+            "DBIRTH pump-1",
+            "DDATA pump-1",
+            "DDATA pump-1",
+            "DDEATH pump-1",
+            "DBIRTH pump-1",
+            "DDATA pump-1",
+            "NDEATH gateway-1",
+        ]
+        assert set(host.historical.values()) == {False}
+
+
+async def test_an_absent_machine_is_born_for_its_old_records_alone(opened, broker):
+    journal = opened()
+    journal.commit([Change(STAMP, tuple(small_record(number) for number in (1, 2, 3)))])
+    journal.close()
+    with AcknowledgingHost(broker.port) as host:
+        async with running(opened, broker.port, connected=False) as (_, disk):
+            await until(lambda: host.machine_deaths, "its death")
+            assert disk.journal.pending_records == 0
+        await until(lambda: host.deaths, "the end")
+        expected = ["NBIRTH gateway-1", "DBIRTH pump-1", *["DDATA pump-1"] * 3, "DDEATH pump-1", "NDEATH gateway-1"]
+        assert host.course == expected
+        assert host.historical == {1: True, 2: True, 3: True}
+
+
+async def test_an_absent_machine_without_records_is_not_born_after_a_reconnect(opened, broker):
+    with MqttTap(broker.port) as tap, AcknowledgingHost(broker.port) as host:
+        async with running(opened, tap.port) as (uplink, _):
+            await until(lambda: uplink.is_born, "birth")
+            uplink.disconnect("pump-1")
+            await until(lambda: host.machine_deaths, "its death")
+            tap.cut()
+            await until(lambda: host.course.count("NBIRTH gateway-1") == 2, "the return")
+            await asyncio.sleep(0.5)
+        assert host.course.count("DBIRTH pump-1") == 1
+
+
+async def test_while_nobody_answers_an_absent_machine_dies_and_stays_dead_with_its_records_kept(opened, broker):
+    with AcknowledgingHost(broker.port) as host:
+        host.answers = False
+        async with running(opened, broker.port, timeout_s=0.5) as (uplink, disk):
+            await until(lambda: uplink.is_born, "birth")
+            await add(uplink, disk, 1)
+            uplink.disconnect("pump-1")
+            await until(lambda: host.machine_deaths, "its death")
+            # Several timeouts and the waits after them.
+            await asyncio.sleep(4.0)
+            assert host.course.count("DBIRTH pump-1") == 1
+            assert disk.journal.pending_of("pump-1") == 1
+            host.answers = True
+            host.say_state(HOST_ID, online=True)
+            await until(lambda: disk.journal.pending_records == 0, "acknowledged once the host is back")
+            await until(lambda: len(host.machine_deaths) == 2, "its second death")
+        assert host.historical == {1: True}
+
+
+async def test_records_in_flight_go_again_at_once_when_the_host_is_back(opened, broker):
+    with AcknowledgingHost(broker.port) as host:
+        host.answers = False
+        # By timeout alone it would take ten minutes.
+        async with running(opened, broker.port, timeout_s=600.0) as (uplink, disk):
+            await until(lambda: uplink.is_born, "birth")
+            await add(uplink, disk, 1, 2)
+            await until(lambda: set(host.deliveries) == {1, 2}, "sent")
+            host.say_state(HOST_ID, online=False)
+            host.say_state("another-host", online=True)
+            await asyncio.sleep(0.5)
+            assert set(host.deliveries.values()) == {1}
+            host.answers = True
+            host.say_state(HOST_ID, online=True)
+            await until(lambda: disk.journal.pending_records == 0, "acknowledged", 5.0)
+        assert set(host.deliveries.values()) == {2}
+
+
+async def test_what_the_broker_kept_of_the_hosts_state_is_no_news(opened, broker):
+    with AcknowledgingHost(broker.port) as host:
+        host.say_state(HOST_ID, online=True)
+        host.answers = False
+        journal = opened()
+        journal.commit([Change(STAMP, (small_record(1),))])
+        journal.close()
+        async with running(opened, broker.port, timeout_s=600.0) as (uplink, _):
+            await until(lambda: uplink.is_born and host.deliveries[1] == 1, "sent")
+            await asyncio.sleep(1.0)
+        assert host.deliveries[1] == 1
+
+
+async def test_garbage_as_state_is_survived(opened, broker):
+    with AcknowledgingHost(broker.port) as host:
+        async with running(opened, broker.port) as (uplink, disk):
+            await until(lambda: uplink.is_born, "birth")
+            for text in (b"", b"\xff\xfe", b"[1]", b"1" * 5000, b"[" * 100_000):
+                host._client.publish(f"spBv1.0/STATE/{HOST_ID}", text, qos=1)
+            await add(uplink, disk, 1)
+            await until(lambda: disk.journal.pending_records == 0, "acknowledged all the same")
+
+
+async def test_records_in_flight_go_again_after_a_rebirth(opened, broker):
+    """Who asks for births could not read what came before them."""
+    with AcknowledgingHost(broker.port) as host:
+        host.answers = False
+        async with running(opened, broker.port, timeout_s=600.0) as (uplink, disk):
+            await until(lambda: uplink.is_born, "birth")
+            await add(uplink, disk, 1)
+            await until(lambda: host.deliveries[1] == 1, "sent")
+            host.answers = True
+            host.command(NCMD, Metric(name=metrics.REBIRTH, datatype=DataType.BOOLEAN, value=True, timestamp_ms=1))
+            await until(lambda: disk.journal.pending_records == 0, "acknowledged", 5.0)
+
+
+async def test_a_data_message_that_is_lost_is_sent_again_after_the_timeout(opened, broker):
+    with MqttTap(broker.port) as tap, AcknowledgingHost(broker.port) as host:
+        async with running(opened, tap.port, timeout_s=1.0) as (uplink, disk):
+            await until(lambda: uplink.is_born, "birth")
+            tap.lose_once(lambda packet: packet.publication is not None and "/DDATA/" in packet.publication.topic)
+            await add(uplink, disk, 1)
+            started = time.monotonic()
+            await until(lambda: disk.journal.pending_records == 0, "acknowledged")
+            # Timeout, then up to once more of it as jitter, and half a second of looking at deadlines.
+            assert 1.0 <= time.monotonic() - started < 4.0
+        assert host.deliveries == {1: 1}

@@ -228,7 +228,8 @@ def test_a_failing_sensor_shows_its_failure_and_leaves_the_others_alone(failure:
 def test_four_channels_are_made_much_faster_than_they_are_measured() -> None:
     plant = machine(grown(Fault.OUTER_RACE))
     plant.samples(0, RATE_HZ)
-    started = time.process_time()
+    # This thread's time: an agent has one for mathematics, here BLAS may keep others turning without need.
+    started = time.thread_time()
     plant.samples(RATE_HZ, 8 * RATE_HZ)
     # Twenty times real time on one core is what the demo's time-lapse is made of; measured: about eighty.
-    assert time.process_time() - started < 8.0 / 20.0
+    assert time.thread_time() - started < 8.0 / 20.0
