@@ -2,7 +2,8 @@
 
 What happens, in order, each step marked by the number of packets seen before it:
 
-    born        broker, cloud and agent start; data flows until the payload's seq has wrapped
+    born        broker, cloud and agent start; data flows until the payload's seq has wrapped; meanwhile the recording
+                that the third machine lives from comes to its end
     rebirth     a foreign host asks for a rebirth
     cut         the gateway's connection is cut; it comes back
     killed      the agent is killed and started again
@@ -29,6 +30,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
+import numpy as np
 import paho.mqtt.client as mqtt
 import pytest
 from support.broker import Mosquitto
@@ -39,7 +41,8 @@ from models.contract.topics import parse_topic
 
 GROUP, GATEWAY, HOST = "tck-plant", "gateway-1", "tck-host"
 
-AGENT_TOML = """
+AGENT_TOML = (
+    """
 [gateway]
 group = "{group}"
 name = "{gateway}"
@@ -49,8 +52,9 @@ host_id = "{host}"
 [mqtt]
 host = "127.0.0.1"
 port = {port}
-""" + "".join(
-    f"""
+"""
+    + "".join(
+        f"""
 [[machine]]
 name = "pump-{number}"
 asset_id = "8c1f8a52-6a57-4a52-9b7c-0f2f4a3c1d0{number}"
@@ -71,8 +75,29 @@ overlap = 0.0
 [machine.learning]
 windows = 40
 """
-    for number in (1, 2)
+        for number in (1, 2)
+    )
+    + """
+[[machine]]
+name = "press-3"
+asset_id = "8c1f8a52-6a57-4a52-9b7c-0f2f4a3c1d03"
+class = "press"
+summary_interval_s = 1.0
+[machine.source]
+kind = "replay"
+files = ["press.npz"]
+[[machine.channel]]
+name = "DE.H"
+unit = "g"
+[machine.window]
+length_s = 0.25
+overlap = 0.0
+"""
 )
+"""Two machines that run for ever, and one whose data end after `PRESS_S`."""
+
+PRESS_S = 4.0
+PRESS_RATE_HZ = 4096.0
 
 CLOUD_TOML = """
 [cloud]
@@ -109,6 +134,7 @@ class Session:
     seen: list[mqtt.MQTTMessage] = field(default_factory=list)
     marks: dict[str, tuple[int, int]] = field(default_factory=dict)
     stale: dict[str, object] = field(default_factory=dict)
+    after_ddeath: list[dict[str, object]] = field(default_factory=list)
 
     def of_gateway(self, *kinds: str, since: str = "born", until: str | None = None) -> list[Message]:
         """Return what the gateway published between two steps."""
@@ -284,6 +310,8 @@ class _Play:
 
     def _start_agent(self) -> None:
         path = self.directory / "agent.toml"
+        samples = np.random.default_rng(3).standard_normal(int(PRESS_S * PRESS_RATE_HZ)).astype(np.float32)
+        np.savez(self.directory / "press.npz", acc_g=samples, fs_hz=PRESS_RATE_HZ)
         path.write_text(
             AGENT_TOML.format(directory=self.directory, group=GROUP, gateway=GATEWAY, host=HOST, port=self.up.port)
         )
@@ -308,6 +336,8 @@ class _Play:
         _wait(lambda: self._states() >= 1, f"STATE of the cloud; see {self.directory}/cloud.log")
         self._start_agent()
         _wait(lambda: self._births() >= 1, f"NBIRTH; see {self.directory}/agent.log")
+        _wait(lambda: _count(self.up, "DDEATH", "press-3") >= 1, f"DDEATH; see {self.directory}/agent.log")
+        _wait(self._press_is_stale, "the API's word that one machine is stale after its DDEATH, and no other")
         _wait(lambda: self._data() >= 300, "enough data for seq to wrap", 120)
 
     def _rebirth(self) -> None:
@@ -338,6 +368,11 @@ class _Play:
         self._start_agent()
         _wait(lambda: self._births() > births, "the agent's return after a kill")
         self._more_data(3, "data after the kill")
+
+    def _press_is_stale(self) -> bool:
+        machines = httpx.get(f"http://127.0.0.1:{self.http_port}/api/v1/machines").json()["items"]
+        self.record.after_ddeath = machines
+        return {m["name"] for m in machines if m["stale"]} == {"press-3"} and len(machines) == 3
 
     def _machine_is_stale(self) -> bool:
         base = f"http://127.0.0.1:{self.http_port}/api/v1"

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.needs("mosquitto")
 
 BIRTHS = ("NBIRTH", "DBIRTH")
+PUMPS = {"pump-1", "pump-2"}
+PRESS = "press-3"
+"""Its data end soon after the start; the pumps' never do."""
 DATA = ("NDATA", "DDATA")
 REBIRTH = "Node Control/Rebirth"
 
@@ -41,6 +44,23 @@ def _born_under(session: Session, message: Message) -> list[Message]:
     return [m for m in births if m.number >= start]
 
 
+def _connected_at(session: Session, nbirth: Message) -> set[str]:
+    """Return the machines that must be born with a node: all but those that died before."""
+    dead = {m.machine for m in session.of_gateway("DDEATH") if m.number < nbirth.number}
+    return {*PUMPS, PRESS} - dead
+
+
+def _born_together(session: Session, nbirth: Message) -> list[Message]:
+    """Return an NBIRTH and the DBIRTHs that follow it without anything in between."""
+    together = [nbirth]
+    for message in session.of_gateway():
+        if message.link == nbirth.link and message.number > nbirth.number:
+            if message.kind != "DBIRTH":
+                break
+            together.append(message)
+    return together
+
+
 # Topics
 
 
@@ -53,7 +73,7 @@ def test_tck_id_topics_nbirth_topic(session):
 
 
 def test_tck_id_topics_dbirth_topic(session):
-    expected = {f"spBv1.0/{GROUP}/DBIRTH/{GATEWAY}/pump-{number}" for number in (1, 2)}
+    expected = {f"spBv1.0/{GROUP}/DBIRTH/{GATEWAY}/{machine}" for machine in (*PUMPS, PRESS)}
     assert {m.topic for m in session.of_gateway("DBIRTH")} == expected
 
 
@@ -62,8 +82,13 @@ def test_tck_id_topics_ndata_topic(session):
 
 
 def test_tck_id_topics_ddata_topic(session):
-    expected = {f"spBv1.0/{GROUP}/DDATA/{GATEWAY}/pump-{number}" for number in (1, 2)}
+    expected = {f"spBv1.0/{GROUP}/DDATA/{GATEWAY}/{machine}" for machine in (*PUMPS, PRESS)}
     assert {m.topic for m in session.of_gateway("DDATA")} == expected
+
+
+def test_tck_id_topics_ddeath_topic(session):
+    deaths = session.of_gateway("DDEATH")
+    assert {m.topic for m in deaths} == {f"spBv1.0/{GROUP}/DDEATH/{GATEWAY}/{PRESS}"}
 
 
 def test_tck_id_topics_ndeath_topic(session):
@@ -81,13 +106,8 @@ def test_tck_id_topic_structure_namespace_device_id_non_associated_message_types
 
 def test_tck_id_topic_structure_namespace_unique_device_id(session):
     for nbirth in session.of_gateway("NBIRTH"):
-        following = [m for m in session.of_gateway() if m.link == nbirth.link and m.number > nbirth.number]
-        names = []
-        for message in following:
-            if message.kind != "DBIRTH":
-                break
-            names.append(message.machine)
-        assert sorted(names) == ["pump-1", "pump-2"]
+        names = [m.machine for m in _born_together(session, nbirth)[1:]]
+        assert sorted(names) == sorted(_connected_at(session, nbirth))
 
 
 # Quality of service and retain
@@ -107,6 +127,10 @@ def test_tck_id_topics_ndata_mqtt(session):
 
 def test_tck_id_topics_ddata_mqtt(session):
     assert {(m.qos, m.retain) for m in session.of_gateway("DDATA")} == {(0, False)}
+
+
+def test_tck_id_topics_ddeath_mqtt(session):
+    assert {(m.qos, m.retain) for m in session.of_gateway("DDEATH")} == {(0, False)}
 
 
 def test_tck_id_payloads_ndeath_will_message(session):
@@ -178,6 +202,12 @@ def test_tck_id_payloads_sequence_num_incrementing(session):
     assert wrapped, "the session was too short for seq to wrap"
 
 
+def test_tck_id_topics_ddeath_seq_num(session):
+    for death in session.of_gateway("DDEATH"):
+        before = [m for m in session.of_gateway() if m.link == death.link and m.number < death.number][-1]
+        assert death.payload.seq == (before.payload.seq + 1) % 256
+
+
 def test_tck_id_payloads_sequence_num_always_included(session):
     assert all(m.payload.seq is not None for m in session.of_gateway() if m.kind != "NDEATH")
 
@@ -213,6 +243,34 @@ def test_tck_id_payloads_ndeath_will_message_publisher(session):
     deaths = [m for m in session.seen if m.topic == f"spBv1.0/{GROUP}/NDEATH/{GATEWAY}"]
     # One by will after the cut, one after the kill, one said before the ordinary end.
     assert len(deaths) == 3
+
+
+def test_tck_id_operational_behavior_device_ddeath(session):
+    """The press's recording ends: it dies once, after its last data, and the pumps go on."""
+    (death,) = session.of_gateway("DDEATH")
+    of_press = [m for m in session.of_gateway() if m.machine == PRESS]
+    assert [m.kind for m in of_press] == ["DBIRTH", *["DDATA"] * (len(of_press) - 2), "DDEATH"]
+    assert of_press[-1].number == death.number
+    after = [m for m in session.of_gateway("DDATA") if m.link == death.link and m.number > death.number]
+    assert {m.machine for m in after} == PUMPS
+
+
+def test_tck_id_payloads_ddeath_timestamp(session):
+    for death in session.of_gateway("DDEATH"):
+        before = [m for m in session.of_gateway() if m.link == death.link and m.number < death.number][-1]
+        assert death.payload.timestamp_ms >= before.payload.timestamp_ms
+
+
+def test_tck_id_payloads_ddeath_seq(session):
+    assert all(m.payload.seq is not None for m in session.of_gateway("DDEATH"))
+
+
+def test_a_machine_that_is_gone_is_not_born_again_with_its_node(session):
+    """It is not connected: no DBIRTH after rebirth, reconnect and restart."""
+    (death,) = session.of_gateway("DDEATH")
+    later = [m for m in session.of_gateway(*BIRTHS) if m.number > death.number]
+    assert sum(m.kind == "NBIRTH" for m in later) >= 4
+    assert {m.machine for m in later if m.kind == "DBIRTH"} == PUMPS
 
 
 # Births
@@ -282,15 +340,10 @@ def test_tck_id_operational_behavior_data_commands_rebirth_value(session):
 
 def test_tck_id_payloads_alias_uniqueness(session):
     for nbirth in session.of_gateway("NBIRTH"):
-        following = [m for m in session.of_gateway() if m.link == nbirth.link and m.number > nbirth.number]
-        births = [nbirth]
-        for message in following:
-            if message.kind != "DBIRTH":
-                break
-            births.append(message)
+        births = _born_together(session, nbirth)
         aliases = [m.alias for b in births for m in b.payload.metrics if m.alias is not None]
         assert len(aliases) == len(set(aliases))
-        assert len(births) == 3
+        assert len(births) == 1 + len(_connected_at(session, nbirth))
 
 
 def test_tck_id_payloads_alias_birth_requirement(session):
@@ -317,7 +370,8 @@ def test_tck_id_message_flow_device_birth_publish_nbirth_wait(session):
 
 def test_tck_id_payloads_ddata_order(session):
     for message in session.of_gateway("DDATA"):
-        assert {b.machine for b in _born_under(session, message)} == {None, "pump-1", "pump-2"}
+        births = _born_under(session, message)
+        assert {b.machine for b in births} == {None, *_connected_at(session, births[0])}
 
 
 # Data
