@@ -169,7 +169,13 @@ def test_tck_id_operational_behavior_edge_node_termination_host_action_ndeath_no
 
 
 def test_tck_id_operational_behavior_edge_node_termination_host_action_ndeath_devices_tags_stale(session):
-    assert [m["stale"] for m in session.stale["machines"]] == [True, True]
+    assert [m["stale"] for m in session.stale["machines"]] == [True, True, True]
+
+
+def test_tck_id_operational_behavior_edge_node_termination_host_action_ddeath_devices_tags_stale(session):
+    """One machine died; the others of its node did not."""
+    stale = {machine["name"]: machine["stale"] for machine in session.after_ddeath}
+    assert stale == {"pump-1": False, "pump-2": False, "press-3": True}
 
 
 def test_acknowledgements_come_only_after_a_birth_is_known(session):
