@@ -18,16 +18,13 @@ An error names the file, the line where it can be found, the key, and for an unk
 
 from __future__ import annotations
 
-import difflib
-import re
-import tomllib
 from pathlib import Path
 from typing import Annotated, Final
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from cloud.errors import CloudConfigurationError
 from models.contract.errors import TopicError
+from models.contract.strict_toml import parse, read_text
 from models.contract.topics import check_id
 
 ALL_GROUPS: Final = "#all"
@@ -121,65 +118,11 @@ class CloudSettings(_Section):
 
 
 def read_configuration(path: Path) -> CloudSettings:
-    """Return the settings of a TOML file.
+    """Return the settings of a TOML file; a relative data directory starts at the file's folder.
 
     Raises:
-        CloudConfigurationError: the file cannot be read, is no TOML, or says something that cannot be used.
+        ConfigurationError: the file cannot be read, is no TOML, or says something that cannot be used.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise CloudConfigurationError(f"{path}: cannot be read ({error.strerror}): give the path of a file") from error
-    except UnicodeDecodeError as error:
-        raise CloudConfigurationError(f"{path}: is not UTF-8 text: save it as UTF-8") from error
-    try:
-        document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise CloudConfigurationError(f"{path}: is not valid TOML: {error}") from error
-    try:
-        settings = CloudSettings.model_validate(document)
-    except ValidationError as error:
-        raise CloudConfigurationError(_first_error(path, text, error)) from error
+    settings, _ = parse(read_text(path), str(path), CloudSettings)
     data_dir = (path.parent / settings.cloud.data_dir.expanduser()).resolve()
     return settings.model_copy(update={"cloud": settings.cloud.model_copy(update={"data_dir": data_dir})})
-
-
-def _first_error(path: Path, text: str, error: ValidationError) -> str:
-    """Return one line on the first thing that is wrong."""
-    first = error.errors(include_url=False)[0]
-    location = [str(step) for step in first["loc"]]
-    key = ".".join(location)
-    where = f"{path}:{line}" if (line := _line_of(text, location)) else str(path)
-    if first["type"] == "extra_forbidden":
-        nearest = difflib.get_close_matches(location[-1], _known_keys(location[:-1]), n=1, cutoff=0.5)
-        hint = f"did you mean {nearest[0]!r}?" if nearest else f"known here: {', '.join(_known_keys(location[:-1]))}"
-        return f"{where}: unknown key {key!r}: {hint}"
-    message = first["msg"].removeprefix("Value error, ")
-    return f"{where}: {key!r}: {message}, but the file says {first['input']!r:.80}"
-
-
-def _known_keys(section: list[str]) -> list[str]:
-    """Return the keys that are allowed in a section."""
-    if not section:
-        return list(CloudSettings.model_fields)
-    field = CloudSettings.model_fields.get(section[0])
-    inner = field.annotation if field else None
-    return list(inner.model_fields) if isinstance(inner, type) and issubclass(inner, BaseModel) else []
-
-
-def _line_of(text: str, location: list[str]) -> int | None:
-    """Return the number of the line that sets a key, or of its section's header."""
-    section = ""
-    header_line = None
-    for number, line in enumerate(text.splitlines(), start=1):
-        if header := re.match(r"\s*\[\s*([^\[\]]+?)\s*\]", line):
-            section = header.group(1)
-            if section == location[0]:
-                header_line = number
-        elif (
-            (setting := re.match(r"\s*([A-Za-z0-9_\-]+)\s*=", line))
-            and setting.group(1) == location[-1]
-            and section == (location[0] if len(location) > 1 else "")
-        ):
-            return number
-    return header_line

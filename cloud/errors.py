@@ -2,7 +2,7 @@
 
 PlantpulseError                      (models.contract.errors)
 ├── InputError                       stop, exit code 2
-│   ├── CloudConfigurationError      the configuration file cannot be used
+│   ├── ConfigurationError           (models.contract.errors) the configuration file cannot be used
 │   ├── DataDirectoryError           the data directory cannot be used, or another cloud uses it
 │   └── AddressError                 the HTTP address cannot be listened on
 └── CloudError
@@ -15,10 +15,6 @@ PlantpulseError                      (models.contract.errors)
 from __future__ import annotations
 
 from models.contract.errors import InputError, PlantpulseError
-
-
-class CloudConfigurationError(InputError):
-    """The configuration file cannot be used; names file, line, key and the nearest known key."""
 
 
 class DataDirectoryError(InputError):

@@ -10,25 +10,23 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
-import tomllib
 import uuid
 from pathlib import Path  # noqa: TC003 - pydantic reads the annotations
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Self, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from edge_agent.complaints import TomlFile, explained, nearest
-from edge_agent.errors import ConfigurationError
 from edge_agent.sources import SOURCES, source_module
 from edge_agent.sources.base import SourceRequest, WantedChannel
-from edge_agent.toml_lines import KeyPath, key_lines
-from models.contract.errors import PlantpulseError
+from models.contract.errors import ConfigurationError, PlantpulseError
+from models.contract.strict_toml import TomlFile, explained, nearest, parse, read_text
 from models.contract.topics import check_id
 from models.contract.units import parse_unit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from models.contract.toml_lines import KeyPath
     from models.diagnosis.bearings import Bearing
 
 T = TypeVar("T")
@@ -308,13 +306,7 @@ def read_settings(path: Path) -> Settings:
     Raises:
         ConfigurationError: names file, line, key and what to do.
     """
-    try:
-        text = path.read_bytes().decode()
-    except OSError as error:
-        raise ConfigurationError(f"{path}: cannot be read ({error.strerror}); give the path of a TOML file") from error
-    except UnicodeDecodeError:
-        raise ConfigurationError(f"{path}: is not UTF-8 text; save it as UTF-8") from None
-    settings = parse_settings(text, str(path))
+    settings = parse_settings(read_text(path), str(path))
     folder = path.resolve().parent
     gateway = settings.gateway.model_copy(update={"data_dir": folder / settings.gateway.data_dir})
     return settings.model_copy(update={"gateway": gateway})
@@ -326,15 +318,7 @@ def parse_settings(text: str, name: str) -> Settings:
     Raises:
         ConfigurationError: as `read_settings`.
     """
-    try:
-        document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigurationError(f"{name}: broken TOML: {error}") from None
-    file = TomlFile(name, key_lines(text))
-    try:
-        settings = Settings.model_validate(document)
-    except ValidationError as error:
-        raise ConfigurationError(explained(error, Settings, (), file)) from None
+    settings, file = parse(text, name, Settings)
     for number, machine in enumerate(settings.machine):
         place: KeyPath = ("machine", number, "source")
         _own_options(machine.source, place, file)

@@ -2,7 +2,6 @@
 
 PlantpulseError
 ├── InputError
-│   ├── ConfigurationError           the configuration cannot be used: fix the file
 │   ├── DataDirectoryError           the data directory cannot be used, or another agent uses it
 │   └── SourceError                  samples cannot be opened or read (edge_agent.sources.base)
 ├── JournalError                     the journal cannot be read or written: stop, it is salvaged at the next start
@@ -13,10 +12,6 @@ PlantpulseError
 from __future__ import annotations
 
 from models.contract.errors import InputError, PlantpulseError
-
-
-class ConfigurationError(InputError):
-    """The configuration cannot be used; names the file, the line, the key and what to do."""
 
 
 class DataDirectoryError(InputError):

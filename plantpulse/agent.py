@@ -13,9 +13,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edge_agent.errors import ConfigurationError
 from edge_agent.memory import prefer_little_memory
-from models.contract.errors import InputError, PlantpulseError
+from models.contract.errors import ConfigurationError, InputError, PlantpulseError
 
 if TYPE_CHECKING:
     import argparse

@@ -28,6 +28,10 @@ class UnitError(InputError):
     """A unit that is not in the table, or one of another quantity than is needed."""
 
 
+class ConfigurationError(InputError):
+    """A configuration file cannot be used; names the file, the line, the key and what to do."""
+
+
 class ContractError(PlantpulseError):
     """What crossed the wire cannot be used: reject this item and go on."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from edge_agent.configuration import configuration_hash, parse_settings, read_settings, source_options, source_request
-from edge_agent.errors import ConfigurationError
+from models.contract.errors import ConfigurationError
 
 GOOD = """
 [gateway]

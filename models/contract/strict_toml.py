@@ -1,22 +1,76 @@
-"""What pydantic finds wrong in a TOML file, as one line for a person: file, line, key, and what would be right."""
+"""Configuration files are strict TOML: what is wrong with one is told in one line for a tired person.
+
+In order: read the text, let tomllib find broken syntax, let pydantic check keys, types and bounds; a complaint names
+the file, the line, the key, and what would be right. Gateway and cloud read theirs in the same way.
+"""
 
 from __future__ import annotations
 
 import difflib
 import math
 import re
+import tomllib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
+
+from models.contract.errors import ConfigurationError
+from models.contract.toml_lines import key_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
-    from pydantic import ValidationError
     from pydantic_core import ErrorDetails
 
-    from edge_agent.toml_lines import KeyPath
+    from models.contract.toml_lines import KeyPath
+
+Model = TypeVar("Model", bound=BaseModel)
+
+MAX_BYTES: Final = 4 * 1024 * 1024
+"""A thousand machines need less than a tenth of it; more is not a configuration."""
+
+
+def read_text(path: Path) -> str:
+    """Return the text of a configuration file.
+
+    Raises:
+        ConfigurationError: it cannot be read, is too large, or is not UTF-8.
+    """
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise ConfigurationError(f"{path}: cannot be read ({error.strerror}); give the path of a TOML file") from error
+    if len(data) > MAX_BYTES:
+        raise ConfigurationError(f"{path}: is larger than {MAX_BYTES} bytes; give the path of a TOML file")
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        raise ConfigurationError(f"{path}: is not UTF-8 text; save it as UTF-8") from None
+
+
+def parse(text: str, name: str, model: type[Model]) -> tuple[Model, TomlFile]:
+    """Return the validated settings, and where their keys stand for further complaints.
+
+    Args:
+        text: TOML.
+        name: stands for the file in complaints.
+        model: of the whole file; its tables forbid unknown keys.
+
+    Raises:
+        ConfigurationError: broken TOML, an unknown or missing key, a value that cannot be.
+    """
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigurationError(f"{name}: broken TOML: {error}") from None
+    file = TomlFile(name, key_lines(text))
+    try:
+        return model.model_validate(document), file
+    except ValidationError as error:
+        raise ConfigurationError(explained(error, model, (), file)) from None
 
 
 @dataclass(frozen=True, slots=True)
