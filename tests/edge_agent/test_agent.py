@@ -67,7 +67,7 @@ def folder(tmp_path):
 
 def _start(folder, *more, port=1, speed="inf"):
     (folder / "gateway.toml").write_text(CONFIG.format(port=port, speed=speed))
-    with (folder / "log").open("ab") as log:
+    with (folder / "log").open("wb") as log:
         return subprocess.Popen(
             [sys.executable, "-m", "plantpulse", "agent", "run", "--config", str(folder / "gateway.toml"), *more],
             cwd=ROOT,

@@ -67,13 +67,24 @@ def test_killing_a_process_of_the_demo_loses_no_record_and_doubles_none(words, t
             if (pid := _child_of_demo(demo.pid, words)) is not None:
                 os.kill(pid, signal.SIGKILL)
                 kills += 1
-        # What was in flight when the last process died is sent again after its timeout.
-        time.sleep(15.0)
+        _wait_until_stored(tmp_path / "data" / "gateway" / "journal.sqlite")
     finally:
         demo.send_signal(signal.SIGINT)
         demo.wait(timeout=30)
     assert kills >= 4
     _account(tmp_path / "data")
+
+
+def _wait_until_stored(journal: Path, timeout_s: float = 60.0) -> None:
+    """Wait until what was in flight when the last process died has been sent again and acknowledged."""
+    deadline = time.monotonic() + timeout_s
+    while time.monotonic() < deadline:
+        with contextlib.closing(sqlite3.connect(f"file:{journal}?mode=ro", uri=True)) as reading:
+            (waiting,) = reading.execute("SELECT count(*) FROM outbox").fetchone()
+        if waiting == 0:
+            return
+        time.sleep(0.2)
+    pytest.fail(f"{waiting} records still wait {timeout_s:g} s after the last kill")
 
 
 def _account(data: Path) -> None:
@@ -87,7 +98,7 @@ def _account(data: Path) -> None:
 
 
 def _account_sequences(journal: sqlite3.Connection, book: sqlite3.Connection) -> None:
-    """Every number that was given is stored in the cloud or waits in the outbox."""
+    """Every number that was given is stored in the cloud, but for what the last moments left in the outbox."""
     (highest,) = journal.execute("SELECT seq FROM sqlite_sequence WHERE name = 'outbox'").fetchone()
     waiting = {number for (number,) in journal.execute("SELECT sequence FROM outbox")}
     (incarnation,) = journal.execute("SELECT value FROM meta WHERE key = 'incarnation'").fetchone()
