@@ -10,6 +10,11 @@ export function slipOf(line) {
   return SLIP_SHARE.other;
 }
 
+/** Whether a line is an order of the shaft (`1x`, `0.5x`): it is looked for in the spectrum itself, not in the envelope. */
+export function isOfShaft(line) {
+  return /^\d+(\.\d+)?x$/.test(line);
+}
+
 const APART_BINS = 3; // a Hann window is four bins wide: closer maxima are one peak
 const APART_SHARE = 0.005;
 const SHAFT_HARMONICS = 10; // beyond these any frequency is close to some harmonic

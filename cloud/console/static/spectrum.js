@@ -5,7 +5,7 @@ import { CONFIG, axis, csv, layout, palette, plain, plotly, redrawOn, tableBehin
 import { numberCell } from "./cells.js";
 import { element, put, save } from "./dom.js";
 import { NONE, fixed, number, unitWords } from "./format.js";
-import { SLIP_SHARE, findPeaks, lineNear, slipOf } from "./lines.js";
+import { SLIP_SHARE, findPeaks, isOfShaft, lineNear, slipOf } from "./lines.js";
 
 const MARGIN = { l: 58, r: 12, t: 10, b: 40 };
 const HARMONICS = 10;
@@ -126,16 +126,16 @@ export function spectrumView(host) {
       for (const [hz, words] of cursorLines()) line(hz, { color: colours.ink, width: 1, dash: "dash" }, words, colours.ink);
     }
     if (kind === "spectrum" && picture.speed_rpm) {
-      // In the plain spectrum the shaft's own harmonics are what a reader looks for; bearing lines belong to the envelope.
+      // In the plain spectrum the shaft's own harmonics are what a reader looks for.
       for (let order = 1; order <= SHAFT_HARMONICS; order++) line((order * picture.speed_rpm) / 60, { color: colours.quiet, width: 1, dash: "dot" }, null, colours.quiet);
     }
-    if (kind === "envelope") {
-      for (const one of [...picture.fault_lines].sort((a, b) => Number(b.matched) - Number(a.matched))) {
-        const slip = slipOf(one.line);
-        if (one.expected_hz <= limit)
-          shapes.push({ type: "rect", xref: "x", yref: "paper", x0: one.expected_hz * (1 - slip) * by, x1: one.expected_hz * (1 + slip) * by, y0: 0, y1: 1, fillcolor: one.matched ? colours.accent : colours.quiet, opacity: one.matched ? 0.22 : 0.12, line: { width: 0 }, layer: "below" });
-        line(one.matched ? (one.found_hz ?? one.expected_hz) : one.expected_hz, { color: one.matched ? colours.accent : colours.quiet, width: one.matched ? 1.5 : 1, dash: one.matched ? "solid" : "dot" }, one.matched ? `${one.line} found` : one.line, one.matched ? colours.accent : colours.quiet);
-      }
+    // Orders of the shaft were looked for in the spectrum itself, bearing lines in the envelope.
+    const own = picture.fault_lines.filter((one) => isOfShaft(one.line) === (kind === "spectrum"));
+    for (const one of own.sort((a, b) => Number(b.matched) - Number(a.matched))) {
+      const slip = isOfShaft(one.line) ? 0 : slipOf(one.line);
+      if (slip && one.expected_hz <= limit)
+        shapes.push({ type: "rect", xref: "x", yref: "paper", x0: one.expected_hz * (1 - slip) * by, x1: one.expected_hz * (1 + slip) * by, y0: 0, y1: 1, fillcolor: one.matched ? colours.accent : colours.quiet, opacity: one.matched ? 0.22 : 0.12, line: { width: 0 }, layer: "below" });
+      line(one.matched ? (one.found_hz ?? one.expected_hz) : one.expected_hz, { color: one.matched ? colours.accent : colours.quiet, width: one.matched ? 1.5 : 1, dash: one.matched ? "solid" : "dot" }, one.matched ? `${one.line} found` : one.line, one.matched ? colours.accent : colours.quiet);
     }
     return { shapes, annotations };
   }
@@ -211,8 +211,10 @@ export function spectrumView(host) {
     cursorUnit.textContent = FREQUENCY[settings.unit];
     cursorAt.value = cursorHz ? Number((cursorHz * factor()).toPrecision(5)) : "";
     put(facts, [picture.speed_rpm ? `Speed ${number(picture.speed_rpm, 4)} rpm (${number(picture.speed_rpm / 60)} Hz).` : "The speed is not known, so orders are not offered.", ` Shaded: slip band of each fault line (outer race ± ${percent(SLIP_SHARE.outer)}, inner race ± ${percent(SLIP_SHARE.inner)}, others ± ${percent(SLIP_SHARE.other)}). Click into a chart to set the cursor, drag to zoom, double-click for all.`].join(""));
-    charts.envelope.figure.querySelector(".hint").textContent = picture.fault_lines.length ? "squared envelope; solid lines were found, dotted ones were not" : "squared envelope; no bearing is configured, so no fault lines";
-    charts.spectrum.figure.querySelector(".hint").textContent = picture.speed_rpm ? "dotted: harmonics of the shaft" : "";
+    const ofShaft = picture.fault_lines.some((one) => isOfShaft(one.line));
+    const ofBearing = picture.fault_lines.some((one) => !isOfShaft(one.line));
+    charts.envelope.figure.querySelector(".hint").textContent = ofBearing ? "squared envelope; solid lines were found, dotted ones were not" : "squared envelope; no bearing line was looked for";
+    charts.spectrum.figure.querySelector(".hint").textContent = ofShaft ? "solid lines were found, dotted: harmonics of the shaft" : picture.speed_rpm ? "dotted: harmonics of the shaft" : "";
     for (const one of Object.values(charts)) await drawOne(one, Plotly, colours);
     put(peaks, peakTable("spectrum"), peakTable("envelope"));
   }

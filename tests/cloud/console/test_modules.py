@@ -86,3 +86,8 @@ def test_a_peak_is_named_by_the_fault_line_within_its_slip_or_by_the_shaft(call:
     assert call("lines", "lineNear", 49.4, 0.5, lines, 1480) == "2× shaft"
     assert call("lines", "lineNear", 60.0, 0.5, lines, 1480) is None
     assert call("lines", "lineNear", 49.4, 0.5, lines, None) is None
+
+
+def test_orders_of_the_shaft_belong_to_the_spectrum_and_bearing_lines_to_the_envelope(call):
+    assert [call("lines", "isOfShaft", name) for name in ("1x", "0.5x", "10x")] == [True] * 3
+    assert [call("lines", "isOfShaft", name) for name in ("BPFO", "2x BPFO", "2BSF", "BPFI@DE")] == [False] * 4
