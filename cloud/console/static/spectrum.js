@@ -147,6 +147,12 @@ export function spectrumView(host) {
     return [-3, -2, -1, 0, 1, 2, 3].map((side) => [cursorHz + side * shaft, side === 0 ? "cursor" : `${side > 0 ? "+" : "−"}${Math.abs(side)}× shaft`]);
   }
 
+  /** How far the first view reaches: where orders of the shaft are the evidence, they must not stick to the left edge. */
+  function firstViewHz(kind) {
+    const orders = picture.fault_lines.filter((one) => isOfShaft(one.line));
+    return kind === "spectrum" && orders.length ? 2 * Math.max(...orders.map((one) => one.expected_hz)) : Infinity;
+  }
+
   async function drawOne(one, Plotly, colours) {
     const { step_hz: step, values } = current()[one.kind];
     const by = factor();
@@ -167,7 +173,7 @@ export function spectrumView(host) {
         uirevision: `${settings.unit}`,
         shapes: marks.shapes,
         annotations: marks.annotations,
-        xaxis: axis(colours, `Frequency, ${FREQUENCY[settings.unit]}`, { range: [0, x.at(-1)] }),
+        xaxis: axis(colours, `Frequency, ${FREQUENCY[settings.unit]}`, { range: [0, Math.min(x.at(-1), firstViewHz(one.kind) * by)] }),
         yaxis: axis(colours, amplitude, isLog ? { type: "log", fixedrange: true, exponentformat: "power", dtick: 1 } : { fixedrange: true, range: [0, 1.08 * highest || 1], nticks: 6 }),
       }),
       CONFIG,
