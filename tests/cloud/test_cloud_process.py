@@ -210,7 +210,7 @@ def test_a_configuration_that_is_not_there(tmp_path, action):
 
 def test_a_broken_configuration(tmp_path):
     path = _configuration(tmp_path, "[mqtt]\nhots = 'x'\n")
-    _one_line(_run("serve", "--config", path), f"{path}:2", "mqtt.hots", "host")
+    _one_line(_run("serve", "--config", path), f"{path}:2", "'hots' in [mqtt]", "'host'")
 
 
 def test_a_busy_port(tmp_path):
