@@ -10,7 +10,7 @@ from models.contract.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-type Value = float | int | str | bool | None
+Value = float | int | str | bool | None
 
 
 class EvaluationError(InputError):
