@@ -49,6 +49,8 @@ class FileOptions(BaseModel):
     unit: str | None = None
     sample_rate_hz: float | None = Field(default=None, gt=0.0)
     speed_rpm: float | None = Field(default=None, gt=0.0)
+    repeat: int = Field(default=1, ge=1, le=1_000)
+    """Played so many times in a row: calm to look at on a screen; never for a figure of detection."""
 
 
 class Options(BaseModel):
@@ -134,11 +136,12 @@ class ReplaySource:
     ) -> None:
         self._request = request
         self._options = options
-        self._files = files
+        self._files = tuple(file for file in files for _ in range(file.repeat))
         self._clock_ns = clock_ns
         self._detail = ""
         self._loaded: _Loaded | None = None
-        recordings = [_outlined(file, request) for file in files]
+        once = [_outlined(file, request) for file in files]
+        recordings = [one for one, file in zip(once, files, strict=True) for _ in range(file.repeat)]
         rates = [recording.sample_rate_hz for recording in recordings]
         wanted = request.sample_rate_hz or min(rates)
         for recording in recordings:

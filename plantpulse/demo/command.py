@@ -88,7 +88,7 @@ def run(arguments: argparse.Namespace) -> int:
         screen = _screen(arguments, address, story)
         _introduce(screen, story, journey, address, [note for note in (http.note, mqtt.note, *story.notes) if note])
         timeout_s = arguments.timeout or (UNTIL_ALARM_TIMEOUT_S if arguments.until_alarm else None)
-        watch = Watch(files, CloudReader(address), screen, mqtt.number)
+        watch = Watch(files, CloudReader(address), screen, mqtt.number, story.replay)
         with _stop_on_signals() as stop:
             outcome = watch.run(stop, until_alarm=arguments.until_alarm, timeout_s=timeout_s)
         if arguments.json:

@@ -14,12 +14,15 @@ from plantpulse.demo.screen import Account
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from plantpulse.demo.story import Replay
 
-def read_account(gateway_dir: Path) -> Account | None:
+
+def read_account(gateway_dir: Path, replay: Replay | None = None) -> Account | None:
     """Return the gateway's own count, or None before there is one.
 
     Args:
         gateway_dir: the agent's data directory.
+        replay: what of it the story plays again.
     """
     try:
         counters = read_status(gateway_dir).counters
@@ -27,4 +30,6 @@ def read_account(gateway_dir: Path) -> Account | None:
         return None
     if "raw_bytes" not in counters:
         return None
-    return Account(counters["raw_bytes"], counters.get("sent_bytes", 0), counters.get("windows", 0))
+    raw_bytes = counters["raw_bytes"]
+    again = 0 if replay is None else replay.part_of(raw_bytes)
+    return Account(raw_bytes, counters.get("sent_bytes", 0), counters.get("windows", 0), again)

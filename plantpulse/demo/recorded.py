@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import csv
 import itertools
+import math
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -21,7 +22,7 @@ from models.contract.topics import check_id
 from models.contract.units import parse_unit
 from models.recordings import Channel, Recording, read_recording
 from models.recordings.recording import ASSUMED_WORD_BYTES
-from plantpulse.demo.story import DemoChannel, DemoMachine, Story
+from plantpulse.demo.story import DemoChannel, DemoMachine, Replay, Story
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -30,7 +31,11 @@ if TYPE_CHECKING:
 PLAYING_TIME_S: Final = 75.0
 """Wall time that a long run is squeezed into; short recordings are played in real time."""
 
-SENT_SHARE: Final = 0.008
+CALM_S: Final = 75.0
+"""Machine time for which short healthy recordings are played again before a faulty one: calm to look at. What is
+played again is in no baseline, because learning is over before it begins, and its bytes are stated apart."""
+
+SENT_SHARE: Final = 0.0075
 """Share of the raw bytes that may leave the gateway, everything included; recordings are short, so it is shared out:"""
 EVIDENCE_SHARE: Final = 0.001
 EVIDENCE_PACKAGES: Final = 4
@@ -89,13 +94,15 @@ def recorded_story(folder: Path, seed: int, *, speed: float | None = None, unit:
     singles = [entry for entry in entries if len(entry.recording.segments) == 1]
     machines = [_run(entry, speed) for entry in runs]
     notes: list[str] = []
+    replay: Replay | None = None
     if singles:
-        machine, left_out = _series(folder, singles, speed)
+        machine, replay, left_out = _series(folder, singles, speed)
         machines.append(machine)
         notes += left_out
     if len({machine.name for machine in machines}) < len(machines):
         raise RecordingsError(f"{folder}: two recordings have the same name; rename one")
-    return Story(seed, tuple(machines), f"{len(entries) - len(notes)} recordings of real machines", tuple(notes))
+    headline = f"{len(entries) - len(notes)} recordings of real machines"
+    return Story(seed, tuple(machines), headline, tuple(notes), replay=replay)
 
 
 def _rows(folder: Path) -> list[dict[str, str]]:
@@ -169,11 +176,14 @@ def _run(entry: _Entry, speed: float | None) -> DemoMachine:
     )
 
 
-def _series(folder: Path, entries: Sequence[_Entry], speed: float | None) -> tuple[DemoMachine, list[str]]:
-    """Return one machine that plays single recordings one after the other, and what was left out.
+def _series(
+    folder: Path, entries: Sequence[_Entry], speed: float | None
+) -> tuple[DemoMachine, Replay | None, list[str]]:
+    """Return one machine that plays single recordings one after the other, what is played again, what was left out.
 
     Windows are short (a quarter of a second, three quarters overlapping), because healthy recordings mostly are:
-    the baseline is learnt from the first half of the healthy ones, each second of them once.
+    the baseline is learnt from the first half of the healthy ones, each second of them once. Only then are the healthy
+    ones played again, for `CALM_S`. The budget of bytes is that of what was recorded, without what is played again.
     """
     names = _common_channels(entries)
     missing = [sorted(set(names) - set(entry.channel_names)) for entry in entries]
@@ -189,13 +199,15 @@ def _series(folder: Path, entries: Sequence[_Entry], speed: float | None) -> tup
     healthy_windows = sum(
         int(((entry.recording.duration_s or 0.0) - window_s) / (window_s * (1.0 - overlap))) + 1 for entry in healthy
     )
-    duration_s = sum(entry.recording.duration_s or 0.0 for entry in playable)
+    healthy_s = sum((entry.recording.duration_s or 0.0) for entry in healthy)
+    repeat = max(1, math.ceil(CALM_S / healthy_s)) if any(entry.healthy for entry in playable) else 1
+    duration_s = sum(entry.recording.duration_s or 0.0 for entry in playable) + (repeat - 1) * healthy_s
     channels = _channels(playable[0].recording.channels, names, _bearings(entries))
     machine = DemoMachine(
         name=_id(folder.resolve()),
         machine_class="recorded",
         channels=channels,
-        source=_replay(playable, speed or max(1.0, duration_s / PLAYING_TIME_S)),
+        source=_replay(playable, speed or max(1.0, duration_s / PLAYING_TIME_S), repeat_healthy=repeat),
         speed_rpm=playable[0].speed_rpm,
         sample_rate_hz=min(entry.recording.sample_rate_hz or 0.0 for entry in playable),
         summary_interval_s=_summary_interval_s(playable, duration_s, len(channels)),
@@ -208,7 +220,9 @@ def _series(folder: Path, entries: Sequence[_Entry], speed: float | None) -> tup
             "spectrum_interval_s": 3_600.0,
         },
     )
-    return machine, notes
+    rate_hz = min(entry.recording.sample_rate_hz or 0.0 for entry in playable)
+    once_bytes = round(healthy_s * rate_hz) * len(channels) * ASSUMED_WORD_BYTES
+    return machine, Replay(once_bytes, (repeat - 1) * once_bytes) if repeat > 1 else None, notes
 
 
 def _common_channels(entries: Sequence[_Entry]) -> tuple[str, ...]:
@@ -222,7 +236,7 @@ def _common_channels(entries: Sequence[_Entry]) -> tuple[str, ...]:
     return tuple(name for name, count in counted.items() if count > len(entries) / 2 and name in reference)
 
 
-def _replay(entries: Sequence[_Entry], speed: float) -> dict[str, object]:
+def _replay(entries: Sequence[_Entry], speed: float, *, repeat_healthy: int = 1) -> dict[str, object]:
     files = []
     for entry in entries:
         recording = entry.recording
@@ -231,6 +245,8 @@ def _replay(entries: Sequence[_Entry], speed: float) -> dict[str, object]:
             file["unit"] = recording.channels[0].unit
         if entry.speed_rpm is not None:
             file["speed_rpm"] = entry.speed_rpm
+        if entry.healthy and repeat_healthy > 1:
+            file["repeat"] = repeat_healthy
         files.append(file)
     return {"kind": "replay", "speed": round(speed, 3), "files": files}
 

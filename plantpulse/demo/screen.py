@@ -31,11 +31,13 @@ class Account:
         raw_bytes: samples times the sensor's word size.
         sent_bytes: through the socket, both ways, everything included.
         windows: judged or learnt from.
+        replayed_bytes: part of `raw_bytes` that are recordings played again.
     """
 
     raw_bytes: int
     sent_bytes: int
     windows: int
+    replayed_bytes: int = 0
 
     @property
     def text(self) -> str:
@@ -45,8 +47,9 @@ class Account:
         '250.0 MB measured, 180.0 kB sent and received (0.072 %), 1,234 windows'
         """
         share = f" ({100.0 * self.sent_bytes / self.raw_bytes:.3f} %)" if self.raw_bytes else ""
+        again = f" ({byte_text(self.replayed_bytes)} of it played again)" if self.replayed_bytes else ""
         return (
-            f"{byte_text(self.raw_bytes)} measured, {byte_text(self.sent_bytes)} sent and received{share}, "
+            f"{byte_text(self.raw_bytes)} measured{again}, {byte_text(self.sent_bytes)} sent and received{share}, "
             f"{self.windows:,} windows"
         )
 

@@ -63,6 +63,28 @@ class DemoMachine:
 
 
 @dataclass(frozen=True, slots=True)
+class Replay:
+    """Recordings that are played again at the beginning of a story.
+
+    Attributes:
+        once_bytes: raw bytes of their first time.
+        again_bytes: raw bytes of all other times, which follow at once.
+    """
+
+    once_bytes: int
+    again_bytes: int
+
+    def part_of(self, raw_bytes: int) -> int:
+        """Return how much of what was measured so far was played again.
+
+        >>> replay = Replay(once_bytes=100, again_bytes=1000)
+        >>> [replay.part_of(raw_bytes) for raw_bytes in (50, 300, 5000)]
+        [0, 200, 1000]
+        """
+        return min(max(0, raw_bytes - self.once_bytes), self.again_bytes)
+
+
+@dataclass(frozen=True, slots=True)
 class Story:
     """Everything a demo plays.
 
@@ -73,6 +95,7 @@ class Story:
         notes: what a person should know: files left out, units taken from where.
         failing: name of the machine that degrades and the label an alarm should end with; None: nothing fails, or
             nobody knows.
+        replay: which part of the raw bytes is recordings played again, None where nothing is.
     """
 
     seed: int
@@ -80,3 +103,4 @@ class Story:
     headline: str
     notes: tuple[str, ...] = ()
     failing: tuple[str, str] | None = None
+    replay: Replay | None = None

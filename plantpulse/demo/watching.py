@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from models.contract.errors import PlantpulseError
 from plantpulse.demo.gateway_account import read_account
 from plantpulse.demo.ports import LOOPBACK
+from plantpulse.demo.screen import Account
 from plantpulse.demo.supervisor import Supervisor
 
 if TYPE_CHECKING:
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
 
     from plantpulse.demo.cloud_reader import AlarmView, CloudReader
     from plantpulse.demo.files import DemoFiles
-    from plantpulse.demo.screen import Account, Screen
+    from plantpulse.demo.screen import Screen
+    from plantpulse.demo.story import Replay
 
 LOOK_EVERY_S: Final = 0.5
 START_TIMEOUT_S: Final = 60.0
@@ -54,7 +56,7 @@ class Outcome:
 
     def as_json(self) -> dict[str, Any]:
         """Return the keys of the demo's JSON line that belong to the run."""
-        account = asdict(self.account) if self.account else {"raw_bytes": 0, "sent_bytes": 0, "windows": 0}
+        account = asdict(self.account or Account(0, 0, 0))
         alarms = [
             {
                 "machine": alarm.machine,
@@ -90,13 +92,17 @@ class Watch:
         reader: of the cloud.
         screen: where to report.
         mqtt_port: of the broker.
+        replay: what the story plays again.
     """
 
-    def __init__(self, files: DemoFiles, reader: CloudReader, screen: Screen, mqtt_port: int) -> None:
+    def __init__(
+        self, files: DemoFiles, reader: CloudReader, screen: Screen, mqtt_port: int, replay: Replay | None = None
+    ) -> None:
         self._files = files
         self._reader = reader
         self._screen = screen
         self._mqtt_port = mqtt_port
+        self._replay = replay
         self._supervisor = Supervisor(files.logs)
         self._alarms: tuple[AlarmView, ...] = ()
         self._started_s = 0.0
@@ -114,7 +120,7 @@ class Watch:
                 ending = self._watch(stop, until_alarm=until_alarm, timeout_s=timeout_s)
         finally:
             self._supervisor.stop()
-        account = read_account(self._files.gateway_dir)
+        account = read_account(self._files.gateway_dir, self._replay)
         if account is not None:
             self._screen.say(account.text)
         return Outcome(ending, self._alarms, account, self._elapsed_s())
@@ -149,7 +155,7 @@ class Watch:
             plant = self._reader.plant()
             if plant is not None:
                 self._alarms = plant.alarms
-            self._screen.show(plant, read_account(self._files.gateway_dir), self._elapsed_s())
+            self._screen.show(plant, read_account(self._files.gateway_dir, self._replay), self._elapsed_s())
             if any(alarm.is_fault for alarm in self._alarms) and first_fault_s is None:
                 first_fault_s = self._elapsed_s()
             if until_alarm and first_fault_s is not None:

@@ -110,9 +110,12 @@ def test_healthy_first_then_a_damaged_bearing_is_named(run_demo, recordings):
     demo, _ = run_demo("--recordings", recordings / "cwru", "--until-alarm", "--json")
     out, _ = demo.communicate(timeout=200)
     assert demo.returncode == 0
-    (alarm,) = json.loads(out.splitlines()[-1])["alarms"]
+    told = json.loads(out.splitlines()[-1])
+    (alarm,) = told["alarms"]
     # The first damaged recording in the story; which it is comes from labels.csv, what it has from the signal.
     assert alarm["label"] == "inner_race"
+    assert 0 < told["replayed_bytes"] < told["raw_bytes"]
+    assert told["sent_bytes"] <= 0.01 * told["raw_bytes"]
 
 
 @pytest.mark.timeout(300)

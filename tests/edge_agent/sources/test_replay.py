@@ -86,6 +86,16 @@ async def test_a_loop_goes_on_counting(tmp_path):
     np.testing.assert_array_equal(later[0].samples, blocks[1].samples)
 
 
+async def test_a_file_that_is_repeated_is_played_in_a_row_before_the_next(tmp_path):
+    _save(tmp_path / "a.npz", np.full(500, 1.0))
+    _save(tmp_path / "b.npz", np.full(500, 2.0))
+    files = (FileOptions(path=tmp_path / "a.npz", repeat=3), "b.npz")
+    blocks = await _blocks(open_source(_request(tmp_path), Options(files=files)))
+    assert [float(block.samples[0, 0] / np.float32(G)) for block in blocks[::2]] == pytest.approx([1, 1, 1, 2])
+    # A gap lies between any two: no window ever spans the seam.
+    assert [block.first_index for block in blocks[::2]] == [0, 2000, 4000, 6000]
+
+
 async def test_never_earlier_than_its_own_time_and_a_time_lapse_ends_now(tmp_path):
     _save(tmp_path / "a.npz", np.ones(4000))
     now_ns = START_NS

@@ -117,7 +117,7 @@ def test_a_short_run_prints_seed_address_and_one_json_line_and_leaves_nothing(
     assert f"http://127.0.0.1:{ports[1]}" in ran.stderr
     (line,) = ran.stdout.splitlines()
     said = json.loads(line)
-    assert set(said) == {"alarms", "raw_bytes", "sent_bytes", "windows", "seconds", "seed"}
+    assert set(said) == {"alarms", "raw_bytes", "sent_bytes", "windows", "replayed_bytes", "seconds", "seed"}
     assert said["seed"] == 4
     assert said["alarms"] == []
     assert said["windows"] > 0

@@ -156,3 +156,18 @@ def test_cwru_is_one_motor_healthy_first(recordings: Path, tmp_path: Path) -> No
     (source,) = opened(recordings / "cwru", tmp_path)
     assert source.facts.sample_rate_hz == 12_000
     assert source.facts.channels == ("DE.1", "FE.1")
+
+
+@pytest.mark.needs("recordings/cwru")
+def test_cwru_is_calm_for_a_while_and_says_what_of_it_is_played_again(recordings: Path) -> None:
+    story = recorded_story(recordings / "cwru", 1)
+    (machine,) = story.machines
+    files: Any = machine.source["files"]
+    assert files[0]["repeat"] > 1
+    assert all("repeat" not in file for file in files[1:])
+    assert story.replay is not None
+    assert story.replay.again_bytes == (files[0]["repeat"] - 1) * story.replay.once_bytes
+    # What is learnt is over before anything is played a second time.
+    hop_s = machine.window_s * (1.0 - machine.overlap)
+    once_s = story.replay.once_bytes / (12_000 * 2 * 2)
+    assert machine.window_s + (machine.learning_windows - 1) * hop_s <= once_s

@@ -39,6 +39,7 @@ def test_the_json_line_has_the_keys_that_scripts_read() -> None:
         "raw_bytes": 1000,
         "sent_bytes": 5,
         "windows": 7,
+        "replayed_bytes": 0,
         "seconds": 61.2,
     }
     nothing = Outcome(Ending.TIMEOUT, (), None, 1.0).as_json()
