@@ -32,6 +32,7 @@ class Command(NamedTuple):
 COMMANDS: Final = (
     Command("demo", "plantpulse.demo.command", "a plant, its gateway and its cloud on this machine, in one go"),
     Command("analyze", "plantpulse.analyze", "what an analyst would say about one recording"),
+    Command("models", "plantpulse.model_commands.command", "what ships, judged on public recordings"),
     Command("agent", "plantpulse.agent", "the gateway's agent: run, check, status, replay"),
     Command("cloud", "plantpulse.cloud", "ingest, trends, alarms, API and console"),
     Command("bench", "plantpulse.bench.command", "measure speed, memory and bytes; the numbers in the README"),

@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from models.training.evaluation.result import EvaluationError
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
@@ -19,20 +21,29 @@ class PublicSet(NamedTuple):
         name: as people type it, and as the set's folder is called.
         summary: what is asked of it.
         module: has `evaluate(folder: Path) -> Evaluation`.
+        folder_name: below the folder that holds all sets; "." where it looks at all of them.
     """
 
     name: str
     summary: str
     module: str
+    folder_name: str = ""
+
+    def folder(self, parent: Path) -> Path:
+        """Return where the set lies below the folder that holds all sets."""
+        return parent / (self.folder_name or self.name)
 
     def evaluate(self, folder: Path) -> Evaluation:
         """Return how well what we ship does on the set in this folder.
 
         Raises:
-            EvaluationError: the folder is not laid out like the set.
+            EvaluationError: the folder is not laid out like the set, or a library of the extra `train` is missing.
             RecordingError: a file in it cannot be read.
         """
-        function: Callable[[Path], Evaluation] = importlib.import_module(self.module).evaluate
+        try:
+            function: Callable[[Path], Evaluation] = importlib.import_module(self.module).evaluate
+        except ModuleNotFoundError as error:
+            raise EvaluationError(f"{self.name} needs {error.name}: pip install 'plantpulse[train]'") from error
         return function(folder)
 
 
