@@ -7,7 +7,8 @@ A source delivers blocks; each says which sample of which epoch it begins with a
 2. notices a new epoch or missing samples: the partial window is thrown away, the next one is flagged `GAP`,
 3. notices a clock that jumped in either direction: samples stay in order, every window over the seam (and at least
    the next one) is flagged `CLOCK_JUMP`,
-4. cuts as many windows as are complete; a window is named by its end, timed by the block it ends in.
+4. cuts as many windows as are complete; a window is named by its end, timed by the block it ends in, and carries what
+   the context channels said during it (`models.context`).
 
 Windows start every `hop_samples`, counted anew after a gap. What must survive a restart is `Windower.position`;
 the partial window is not part of it, the source is asked again for samples from `next_needed_index` on.
@@ -20,11 +21,17 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from models import context
+from models.context import ContextSeries
 from models.contract.vocabulary import QualityCause
 from models.signal.errors import SignalError, StreamError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
+
+    from models.context import ContextChannel, ContextSample, ContextValue
 
 NS_PER_S: Final = 1_000_000_000
 CLOCK_TOLERANCE_S: Final = 0.128
@@ -42,6 +49,7 @@ class Block:
         end_ns: wall time UTC right after the last sample.
         speed_rpm: shaft speed during the block, or None.
         word_bytes: size of one sample as the sensor delivers it; for counting raw bytes.
+        context: what controllers and slow sensors said meanwhile, at their own times.
     """
 
     first_index: int
@@ -50,6 +58,7 @@ class Block:
     end_ns: int
     speed_rpm: float | None = None
     word_bytes: int = 4
+    context: tuple[ContextSample, ...] = ()
 
     @property
     def end_index(self) -> int:
@@ -70,6 +79,7 @@ class Window:
         speed_rpm: shaft speed at the end of the window, or None.
         quality: what is wrong with its place in the stream (GAP, CLOCK_JUMP); the samples themselves are judged by
             `models.signal.quality`.
+        context: one value per context channel of the windower, stale ones as None.
     """
 
     samples: NDArray[np.float32]
@@ -79,6 +89,7 @@ class Window:
     end_ns: int
     speed_rpm: float | None
     quality: tuple[QualityCause, ...] = ()
+    context: tuple[ContextValue, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +103,7 @@ class WindowerPosition:
         seen_end_ns: wall time of that sample.
         gap: the next window is flagged `GAP`.
         jump_index: windows that start before this sample and end after it are flagged `CLOCK_JUMP`; None: no jump.
+        context: the samples of slow channels that the next window can still need.
     """
 
     epoch: int | None = None
@@ -100,6 +112,7 @@ class WindowerPosition:
     seen_end_ns: int = 0
     gap: bool = False
     jump_index: int | None = None
+    context: tuple[ContextSample, ...] = ()
 
 
 class Windower:
@@ -110,6 +123,7 @@ class Windower:
         window_samples: length of a window.
         hop_samples: distance of two window starts; equal to `window_samples` without overlap.
         position: where to go on after a restart.
+        channels: of context, to be joined to the windows; samples of others are not kept.
 
     Raises:
         SignalError: a rate, length or hop that cannot work.
@@ -121,6 +135,7 @@ class Windower:
         window_samples: int,
         hop_samples: int,
         position: WindowerPosition | None = None,
+        channels: Sequence[ContextChannel] = (),
     ) -> None:
         if not (np.isfinite(sample_rate_hz) and sample_rate_hz > 0):
             raise SignalError(f"a sample rate of {sample_rate_hz} Hz cannot be windowed: give a rate above 0")
@@ -139,6 +154,8 @@ class Windower:
         self._seen_end_ns = start.seen_end_ns
         self._gap = start.gap
         self._jump_index = start.jump_index
+        self._channels = tuple(channels)
+        self._context = ContextSeries(start.context)
         self._chunks: list[NDArray[np.float32]] = []
         self._held = 0
 
@@ -146,7 +163,13 @@ class Windower:
     def position(self) -> WindowerPosition:
         """Return what a restarted windower needs to go on as if nothing had happened."""
         return WindowerPosition(
-            self._epoch, self._next_start, self._seen_index, self._seen_end_ns, self._gap, self._jump_index
+            self._epoch,
+            self._next_start,
+            self._seen_index,
+            self._seen_end_ns,
+            self._gap,
+            self._jump_index,
+            self._context.samples,
         )
 
     def push(self, block: Block) -> list[Window]:
@@ -164,6 +187,9 @@ class Windower:
             return []
         if in_sequence:
             self._note_clock(block)
+        if self._channels and block.context:
+            names = {channel.name for channel in self._channels}
+            self._context = self._context.added(sample for sample in block.context if sample.name in names)
         if block.first_index > self._next_start + self._held:
             self._restart_at(block.first_index)
         self._seen_index, self._seen_end_ns = block.end_index, block.end_ns
@@ -208,6 +234,8 @@ class Windower:
         jump_ns = block.end_ns - self._seen_end_ns - elapsed_ns
         if abs(jump_ns) > CLOCK_TOLERANCE_S * NS_PER_S:
             self._jump_index = max(block.first_index, self._seen_index)
+            # Times before the jump say nothing about times after it.
+            self._context = ContextSeries()
 
     def _cut(self, block: Block) -> list[Window]:
         samples = self._chunks[0] if len(self._chunks) == 1 else np.concatenate(self._chunks, axis=1)
@@ -216,6 +244,8 @@ class Windower:
         while samples.shape[1] - offset >= self.window_samples:
             end_index = self._next_start + self.window_samples
             after_ns = round((block.end_index - end_index) * NS_PER_S / self.sample_rate_hz)
+            joined = self._joined(block.end_ns - after_ns) if self._channels else ()
+            speed_rpm = context.speed_rpm(joined) if joined else None
             windows.append(
                 Window(
                     samples=samples[:, offset : offset + self.window_samples],
@@ -223,8 +253,9 @@ class Windower:
                     index=self._next_start // self.hop_samples,
                     epoch=block.epoch,
                     end_ns=block.end_ns - after_ns,
-                    speed_rpm=block.speed_rpm,
+                    speed_rpm=block.speed_rpm if speed_rpm is None else speed_rpm,
                     quality=self._flags(),
+                    context=joined,
                 )
             )
             offset += self.hop_samples
@@ -233,6 +264,13 @@ class Windower:
         self._chunks = [samples[:, offset:].copy()]
         self._held = self._chunks[0].shape[1]
         return windows
+
+    def _joined(self, end_ns: int) -> tuple[ContextValue, ...]:
+        """Return what each context channel says about the window that ends now, and forget what is no longer needed."""
+        start_ns = end_ns - round(self.window_samples * NS_PER_S / self.sample_rate_hz)
+        joined = tuple(context.join(self._context, channel, start_ns, end_ns) for channel in self._channels)
+        self._context = self._context.since(start_ns)
+        return joined
 
     def _flags(self) -> tuple[QualityCause, ...]:
         causes = []

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from models.context import ContextChannel, ContextSample
 from models.contract.vocabulary import QualityCause
 from models.signal.errors import SignalError, StreamError
 from models.signal.windows import CLOCK_TOLERANCE_S, NS_PER_S, Block, Windower
@@ -196,3 +198,37 @@ def test_a_source_that_breaks_its_promise_is_named(bad):
     windower.push(block(0, 90))
     with pytest.raises(StreamError):
         windower.push(bad)
+
+
+def at(name, seconds, value):
+    return ContextSample(name, START_NS + round(seconds * NS_PER_S), value)
+
+
+def test_context_of_a_slow_channel_is_joined_to_each_window_and_a_stale_one_is_not_known():
+    windower = Windower(RATE_HZ, 100, 100, channels=(ContextChannel("load", "%", tolerance_s=0.15),))
+    blocks = [replace(block(i, 100), context=(at("load", 0.04, 40.0), at("other", 0.05, 1.0))) for i in (0, 100, 200)]
+    windows = push_all(windower, blocks)
+    assert [[(value.name, value.value) for value in window.context] for window in windows] == [
+        [("load", 40.0)], [("load", 40.0)], [("load", None)]
+    ]  # fmt: skip
+
+
+def test_a_speed_from_the_controller_is_the_windows_speed_before_the_one_that_a_file_states():
+    windower = Windower(RATE_HZ, 100, 100, channels=(ContextChannel("speed", "Hz", tolerance_s=0.1),))
+    first = replace(block(0, 100, speed_rpm=1500.0), context=(at("speed", 0.05, 24.0),))
+    windows = push_all(windower, [first, block(100, 200, speed_rpm=1500.0)])
+    assert [window.speed_rpm for window in windows] == [1440.0, 1440.0, 1500.0]
+
+
+def test_context_survives_a_restart_and_not_a_jump_of_the_clock():
+    channels = (ContextChannel("load", "%", tolerance_s=1.0),)
+    windower = Windower(RATE_HZ, 100, 50, channels=channels)
+    windower.push(replace(block(0, 130), context=(at("load", 0.02, 40.0),)))
+    resumed = Windower(RATE_HZ, 100, 50, windower.position, channels)
+    for one in (windower, resumed):
+        [window] = one.push(
+            block(one.position.next_needed_index if one is resumed else 130, 100 if one is resumed else 20)
+        )
+        assert [value.value for value in window.context] == [40.0]
+    [window, *_] = windower.push(block(150, 100, late_s=2 * CLOCK_TOLERANCE_S))
+    assert [value.value for value in window.context] == [None]
