@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 HANN_NOISE_BANDWIDTH_BINS: Final = 1.5
 """Source: Harris, On the use of windows for harmonic analysis, Proc. IEEE 66 (1978), table 1."""
 
+FLAT_TOP_TERMS: Final = (0.21557895, 0.41663158, 0.277263158, 0.083578947, 0.006947368)
+
 SHORTEST_SPECTRUM: Final = 8
 
 
@@ -57,6 +59,19 @@ def hann(n: int) -> NDArray[np.float64]:
     [0.0, 0.5, 1.0, 0.5]
     """
     return np.asarray(np.round(0.5 - 0.5 * np.cos(2.0 * np.pi / n * np.arange(n)), 15), np.float64)
+
+
+def flat_top(n: int) -> NDArray[np.float64]:
+    """Return the periodic flat-top window of n samples, (n,), 1 in the middle.
+
+    A line anywhere between two bins loses at most 0.1 %; its noise bandwidth is 3.77 bins.
+
+    Source: ISO 18431-2, flat-top window; D'Antona and Ferrero, Digital Signal Processing for Measurement Systems
+        (2006), p. 72, for the digits.
+    """
+    phase = 2.0 * np.pi / n * np.arange(n)
+    terms = ((-1) ** order * weight * np.cos(order * phase) for order, weight in enumerate(FLAT_TOP_TERMS))
+    return np.asarray(sum(terms, np.zeros(n)), np.float64)
 
 
 def power_spectrum(samples: NDArray[Any], sample_rate_hz: float) -> Spectrum:
