@@ -195,6 +195,7 @@ def judge_bearings(
     bearings: Sequence[Bearing],
     *,
     speed_in_doubt: bool = False,
+    speed_uncertainty: float = 0.0,
 ) -> BearingFinding:
     """Return which bearing part is damaged as one sensor shows it.
 
@@ -203,7 +204,9 @@ def judge_bearings(
         sample_rate_hz: of the samples.
         shaft_hz: turns per second.
         bearings: all that this sensor can hear; each is a rival of the others.
-        speed_in_doubt: the shaft speed is not settled; then nothing is named.
+        speed_in_doubt: something speaks against the shaft speed; then nothing is named.
+        speed_uncertainty: how far the speed may be off, relative; then nothing is named where the line of another
+            part lies so close that it would be found here.
     """
     turns = samples.size / sample_rate_hz * shaft_hz
     if not bearings or turns < MIN_TURNS:
@@ -231,11 +234,11 @@ def judge_bearings(
         Doubt.SHALLOW: lead.depth < name_depth,
         Doubt.WEAK: lead.evidence < name_evidence,
         Doubt.RIVAL: rival is not None and rival.evidence >= RIVAL_EVIDENCE and rival.depth > RIVAL_DEPTH * lead.depth,
-        Doubt.FRACTION: _is_fraction(lines, lead),
+        Doubt.FRACTION: lead.part is not Part.BALL and _is_fraction(lines, lead),
         Doubt.STRANGER: _stranger_depth(silenced, bearings[lead.bearing_index], shaft_hz) > STRANGER_DEPTH * lead.depth,
         Doubt.SHAFT: _is_shaft_order(lines, lead, shaft_hz),
         Doubt.EDGE: lead.at_edge,
-        Doubt.SPEED: speed_in_doubt,
+        Doubt.SPEED: speed_in_doubt or _may_be_another(lead, candidates, speed_uncertainty),
     }
     doubts = tuple(doubt for doubt, yes in applies.items() if yes)
     if doubts == (Doubt.SHALLOW,) and lead.evidence < UNCERTAIN_EVIDENCE:
@@ -351,8 +354,22 @@ def _without_lead(candidates: tuple[Candidate, ...]) -> BearingFinding:
     return BearingFinding(None, named=False, doubts=(), rival=None, candidates=candidates)
 
 
+def _may_be_another(lead: Candidate, candidates: Sequence[Candidate], speed_uncertainty: float) -> bool:
+    """Return whether a speed that is off by up to its uncertainty puts another part's line where the lead was found."""
+    return any(
+        SEARCH_RANGE[other.part] < abs(other.expected_hz / lead.found_hz - 1) <= speed_uncertainty
+        or (other.part is not lead.part and abs(other.expected_hz / lead.found_hz - 1) <= speed_uncertainty)
+        for other in candidates
+        if other.part is not Part.CAGE and (other.bearing_index, other.part) != (lead.bearing_index, lead.part)
+    )
+
+
 def _is_fraction(lines: EnvelopeLines, lead: Candidate) -> bool:
-    """Return whether lines at 1/2 and 3/2 of the lead show that the true fundamental is half of it."""
+    """Return whether lines at 1/2 and 3/2 of the lead show that the true fundamental is half of it.
+
+    Not to be asked of a ball: it strikes the two races unequally, so its true fundamental is the spin, half of the line
+    that it is looked for at.
+    """
     peaks = _three_bin_maximum(lines.surprise)
     between = [peaks[min(round(part * lead.found_hz / lines.step_hz), peaks.size - 1)] for part in (0.5, 1.5)]
     return bool(min(between) > FRACTION_SURPRISE * float(lead.surprise[:2].mean()))
@@ -378,12 +395,14 @@ def _stranger_depth(silenced: EnvelopeLines, bearing: Bearing, shaft_hz: float) 
     """Return the depth of the deepest line that neither the lead, nor the shaft's load, nor the cage explains.
 
     A bearing that is not the one in the machine, or a wrong speed, finds its lines among the sidebands of others; the
-    line they belong to then stands beside them, deeper.
+    line they belong to then stands beside them, deeper. The cage explains its lines as the housing counts its turns and
+    as the turning shaft does: a ball that differs from the others passes a point of the shaft so often.
     """
-    step_hz, cage_hz = silenced.step_hz, bearing.ftf * shaft_hz
+    step_hz = silenced.step_hz
     shaft_lines = np.arange(1, SHAFT_ORDERS_EXPLAINED + 1) * shaft_hz
-    cage_lines = np.arange(1, HARMONICS + 1) * cage_hz
-    bins = np.rint(np.concatenate([shaft_lines, cage_lines]) / step_hz).astype(np.intp)
+    turns = np.arange(1, HARMONICS + 1) * shaft_hz
+    explained_hz = np.concatenate([shaft_lines, turns * bearing.ftf, turns * (1 - bearing.ftf)])
+    bins = np.rint(explained_hz / step_hz).astype(np.intp)
     explained = silenced.without((bins[:, None] + np.arange(-MASK_BINS, MASK_BINS + 1)).ravel())
     slow = int(LOWEST_STRANGER * shaft_hz / step_hz)
     return math.sqrt(max(0.0, float(explained.depth_squared[slow:].max(initial=0.0))))

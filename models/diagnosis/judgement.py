@@ -158,6 +158,7 @@ def judge_channel(row: int, name: str, samples: FloatArray, check: SensorCheck, 
                 about.speed.used / 60.0,
                 [kind.bearing for kind in kinds],
                 speed_in_doubt=about.speed.in_doubt,
+                speed_uncertainty=about.speed.uncertainty,
             )
             damage = _damage(bearings, kinds)
         baseline = about.baseline

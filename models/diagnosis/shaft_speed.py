@@ -55,12 +55,15 @@ class SpeedEstimate:
         estimated: from the comb; None where it was not clear.
         used: by the diagnosis; None when nothing is known.
         in_doubt: the comb speaks against the stated speed and the record is too short to settle it.
+        uncertainty: how far the true speed may lie from the used one, relative; 0 when a tachometer or the strongest
+            comb far and wide says it.
     """
 
     stated: float | None
     estimated: float | None
     used: float | None
     in_doubt: bool = False
+    uncertainty: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +100,7 @@ def estimate_speed(
     stated_hz = stated_rpm / 60.0
     turns = samples.shape[-1] / sample_rate_hz * stated_hz
     if turns < MIN_TURNS or stated_hz * 6 * (1 + WIDE_RANGE) > sample_rate_hz / 2:
-        return SpeedEstimate(stated_rpm, None, stated_rpm)
+        return SpeedEstimate(stated_rpm, None, stated_rpm, uncertainty=0.0 if measured else WIDE_RANGE)
     comb = _comb(samples, sample_rate_hz, stated_hz)
     near_hz, near = comb.best(stated_hz, MEASURED_RANGE if measured else FREE_RANGE)
     if measured:
@@ -109,8 +112,9 @@ def estimate_speed(
         return SpeedEstimate(stated_rpm, 60.0 * far_hz, 60.0 * far_hz)
     in_doubt = far >= CLEAR_DEVIATIONS and better >= (DOUBTFULLY_BETTER if turns >= WIDE_TURNS else CLEARLY_BETTER)
     if near >= CLEAR_DEVIATIONS and not in_doubt:
-        return SpeedEstimate(stated_rpm, 60.0 * near_hz, 60.0 * near_hz)
-    return SpeedEstimate(stated_rpm, None, stated_rpm, in_doubt)
+        uncertainty = 0.0 if near >= far else WIDE_RANGE
+        return SpeedEstimate(stated_rpm, 60.0 * near_hz, 60.0 * near_hz, uncertainty=uncertainty)
+    return SpeedEstimate(stated_rpm, None, stated_rpm, in_doubt, WIDE_RANGE)
 
 
 def _comb(samples: NDArray[np.floating], sample_rate_hz: float, stated_hz: float) -> _Comb:
