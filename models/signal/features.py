@@ -4,9 +4,11 @@ The order of one call, four channels at a time so that everything stays in the p
 
 1. mean, removed; moments by dot products (RMS, kurtosis), the peak as the root of the largest square,
 2. Hann window and one shared rfft,
-3. bands and velocity as sums over that spectrum, by dot products without a copy,
+3. bands and velocity as sums over that spectrum, by dot products without a copy; velocity and the narrow bands below
+   it in one product of matrices,
 4. four carrier bands: the bins of a band are transformed back as they are (a zoom), which gives the analytic signal
-   of that band at its own low rate; its squared envelope is weighed with the squared window.
+   of that band at its own low rate; its squared envelope is weighed with the squared window. Carriers of one width
+   that lie side by side go through each step together.
 
 `models.signal.reference` computes the same numbers in plain float64; tests hold the two together.
 """
@@ -23,6 +25,7 @@ import numpy as np
 from models.signal.bands import BAND_COUNT, CARRIER_COUNT, BandLayout, band_layout
 from models.signal.errors import SignalError
 from models.signal.fourier import ifft_unscaled, rfft
+from models.signal.scratch import CHANNELS_AT_ONCE, aligned_row, carrier_runs, workspaces
 from models.signal.spectra import hann
 
 if TYPE_CHECKING:
@@ -30,13 +33,13 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-CHANNELS_AT_ONCE: Final = 4
-"""What pocketfft transforms in one go of vector instructions, and small enough for a cache of 2 MB at 25,600 points."""
+    from models.signal.scratch import Workspace
 
 SPECIFICATION_VERSION: Final = 1
 """Counted up when a feature of the same name gets another meaning; part of the hash."""
 
-CACHE_LINE_BYTES: Final = 64
+WIDEST_SHARED_BINS: Final = 2048
+"""Up to this width of the velocity band, one product of matrices is faster than a dot product for each band in it."""
 
 POWER_SCALE: Final = 0.5 / (3.0 / 8.0)
 """From squared amplitudes to mean squares, over the mean of the squared Hann window."""
@@ -94,6 +97,22 @@ _BANDS: Final = tuple(f"band_{number}" for number in range(1, BAND_COUNT + 1))
 _ENVELOPES: Final = tuple(f"envelope_{number}" for number in range(1, CARRIER_COUNT + 1))
 
 
+# Rows of the table that features are picked from; each family lies together.
+_ROWS: Final = (
+    "acceleration_mean",
+    "acceleration_rms",
+    "acceleration_peak",
+    "crest_factor",
+    "kurtosis",
+    "skewness",
+    "velocity_rms",
+    *_BANDS,
+    *_ENVELOPES,
+)
+_ROW_MEAN, _ROW_RMS, _ROW_PEAK, _ROW_CREST, _ROW_KURTOSIS, _ROW_SKEWNESS, _ROW_VELOCITY = range(7)
+_ROW_BANDS: Final = slice(7, 7 + BAND_COUNT)
+_ROW_ENVELOPES: Final = slice(_ROW_BANDS.stop, _ROW_BANDS.stop + CARRIER_COUNT)
+
 # Rows of the sums that one group of channels leaves behind; features are made of them at the end, for all at once.
 _MEAN, _SECOND, _LARGEST, _THIRD, _FOURTH, _VELOCITY = range(6)
 _BAND: Final = slice(6, 6 + BAND_COUNT)
@@ -145,16 +164,17 @@ class FeatureExtractor:
         self._needs_moments = not wanted.isdisjoint(_MOMENTS)
         self._needs_envelopes = not wanted.isdisjoint(_ENVELOPES)
         self._needs_spectrum = self._needs_envelopes or not wanted.isdisjoint(("velocity_rms", *_BANDS))
-        self._ones = _aligned_row(np.ones(window_samples))
+        self._ones = aligned_row(np.ones(window_samples))
         # Scaled by 2/n, so that a bin holds the amplitude of its line times the mean of the window, at any length.
-        self._hann = _aligned_row(hann(window_samples) * 2.0 / window_samples)
+        self._hann = aligned_row(hann(window_samples) * 2.0 / window_samples)
         low, high = self.layout.velocity
         omega = 2.0 * np.pi * self.layout.step_hz * np.arange(low, high)
-        self._velocity_weights = _aligned_row(np.repeat(1e6 * POWER_SCALE / omega**2, 2))
-        carrier_bins = [bins for _, bins in self.layout.carriers]
-        self._carrier_weights = [_aligned_row(np.repeat(hann(bins) ** 2, 2)) for bins in carrier_bins]
-        self._carrier_norms = np.array([[bins * HANN_POWER_4] for bins in carrier_bins], np.float32)
-        self._workspaces = _workspaces(self.layout, window_samples)
+        self._low_weights = _low_weights(self.layout, 1e6 * POWER_SCALE / omega**2)
+        self._runs = carrier_runs(self.layout)
+        self._carrier_weights = [aligned_row(np.repeat(hann(run.bins) ** 2, 2)) for run in self._runs]
+        self._carrier_norms = np.array([[bins * HANN_POWER_4] for _, bins in self.layout.carriers], np.float32)
+        self.workspaces = workspaces(self.layout, window_samples, self._low_weights.shape[1] - 1)
+        self._columns = [_ROWS.index(name) for name in self.names]
 
     def describe(self, name: str) -> str:
         """Return what a feature is, with the edges of its band for this rate and window."""
@@ -206,9 +226,9 @@ class FeatureExtractor:
 
     def _sum_up(self, x: NDArray[np.float32], sums: NDArray[np.float32]) -> None:
         """Write the sums of one group of channels, (sums, channels of the group)."""
-        space = self._workspaces[x.shape[0] - 1]
+        space = self.workspaces[x.shape[0] - 1]
         mean = sums[_MEAN]
-        np.vecdot(x, self._ones, out=mean)
+        np.matmul(x, self._ones, out=mean)
         mean *= 1.0 / self.window_samples
         np.subtract(x, mean[:, None], out=space.centred)
         if self._needs_moments:
@@ -223,135 +243,65 @@ class FeatureExtractor:
         np.multiply(space.centred, self._hann, out=space.centred)
         rfft(space.centred, out=space.spectrum)
         np.square(space.velocity, out=space.velocity_squares)
-        np.vecdot(space.velocity_squares, self._velocity_weights, out=sums[_VELOCITY])
-        for band, total in zip(space.bands, sums[_BAND], strict=True):
+        low = self._low_weights
+        sums[_VELOCITY : _VELOCITY + low.shape[1]] = np.matmul(space.velocity_squares, low).T
+        for band, total in zip(space.bands, sums[_VELOCITY + low.shape[1] : _BAND.stop], strict=True):
             np.vecdot(band, band, out=total)
         if self._needs_envelopes:
             self._envelopes(space, sums)
 
-    def _envelopes(self, space: _Workspace, sums: NDArray[np.float32]) -> None:
+    def _envelopes(self, space: Workspace, sums: NDArray[np.float32]) -> None:
         # The samples carry the window w, so |analytic|² is w² × squared envelope. Weighing both moments with w⁴
         # makes an unmodulated sine exactly zero: Σ s·w² and Σ s², s = |analytic|², each over Σ w⁴.
-        for carrier, weights, first, second in zip(
-            space.carriers, self._carrier_weights, sums[_ENVELOPE_FIRST], sums[_ENVELOPE_SECOND], strict=True
-        ):
+        for run, carrier, weights in zip(self._runs, space.carriers, self._carrier_weights, strict=True):
             ifft_unscaled(carrier.spectrum, out=carrier.analytic)
-            np.multiply(carrier.parts, weights, out=carrier.product_parts)
-            np.vecdot(carrier.parts, carrier.product_parts, out=first)
-            np.square(carrier.analytic, out=carrier.products)
-            np.vecdot(carrier.product_parts, carrier.product_parts, out=second)
+            squares = carrier.squares
+            np.square(squares, out=squares)
+            np.vecdot(squares, weights, out=sums[_ENVELOPE_FIRST][run.rows].T)
+            # s is the sum of two neighbours p and q, and p² + q² + 2pq needs no array of it: the first two are the
+            # squared length of p + qi, the last is the imaginary part of its square.
+            crossed = np.matmul(carrier.analytic[..., None, :], carrier.analytic[..., :, None])[..., 0, 0].imag
+            np.add(np.vecdot(squares, squares), crossed, out=sums[_ENVELOPE_SECOND][run.rows].T)
 
     def _finish(self, sums: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the features (channels, features) from the sums (sums, channels)."""
         n = np.float32(self.window_samples)
-        values: dict[str, NDArray[np.float32]] = {"acceleration_mean": sums[_MEAN]}
+        # Those that are not computed are not asked for.
+        rows = np.zeros((len(_ROWS), sums.shape[1]), np.float32)
+        rows[_ROW_MEAN] = sums[_MEAN]
         if self._needs_moments:
             second = sums[_SECOND] / n
-            rms = np.sqrt(second)
-            peak = np.sqrt(sums[_LARGEST])
+            rms, peak = rows[_ROW_RMS], rows[_ROW_PEAK]
+            np.sqrt(second, out=rms)
+            np.sqrt(sums[_LARGEST], out=peak)
             # A constant channel has no shape: its ratios are 0, not 0/0.
-            silent = second == 0
-            values["acceleration_rms"] = rms
-            values["acceleration_peak"] = peak
-            values["crest_factor"] = np.where(silent, 0, peak / rms)
-            values["kurtosis"] = np.where(silent, 0, sums[_FOURTH] / n / (second * second))
+            has_shape = second != 0
+            np.divide(peak, rms, out=rows[_ROW_CREST], where=has_shape)
+            np.divide(sums[_FOURTH] / n, second * second, out=rows[_ROW_KURTOSIS], where=has_shape)
             if self._needs_third:
-                values["skewness"] = np.where(silent, 0, sums[_THIRD] / n / (second * rms))
+                np.divide(sums[_THIRD] / n, second * rms, out=rows[_ROW_SKEWNESS], where=has_shape)
         if self._needs_spectrum:
-            values["velocity_rms"] = np.sqrt(sums[_VELOCITY])
-            values.update(zip(_BANDS, np.sqrt(sums[_BAND] * np.float32(POWER_SCALE)), strict=True))
+            np.sqrt(sums[_VELOCITY], out=rows[_ROW_VELOCITY])
+            np.sqrt(sums[_BAND] * np.float32(POWER_SCALE), out=rows[_ROW_BANDS])
         if self._needs_envelopes:
             first = sums[_ENVELOPE_FIRST] / self._carrier_norms
             variance = sums[_ENVELOPE_SECOND] / self._carrier_norms - first * first
-            values.update(zip(_ENVELOPES, np.sqrt(np.sqrt(np.maximum(variance, 0))), strict=True))
-        return np.stack([values[name] for name in self.names], axis=1)
+            np.sqrt(np.sqrt(np.maximum(variance, 0)), out=rows[_ROW_ENVELOPES])
+        return np.ascontiguousarray(rows[self._columns].T)
 
 
-@dataclass(frozen=True, slots=True)
-class _CarrierSpace:
-    """Views for one carrier band: its bins, its analytic signal, and a place for products."""
+def _low_weights(layout: BandLayout, velocity_weights: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
+    """Return what each part of a bin counts for in the velocity and in each band inside it, (2 · bins, 1 + bands).
 
-    spectrum: NDArray[np.complex64]
-    analytic: NDArray[np.complex64]
-    parts: NDArray[np.float32]
-    products: NDArray[np.complex64]
-    product_parts: NDArray[np.float32]
-
-
-@dataclass(frozen=True, slots=True)
-class _Workspace:
-    """Scratch for a group of channels; groups of any size share one piece of memory.
-
-    Memory is used twice where its first content is done with, so that a group stays inside the cache: the squares lie
-    where the spectrum will be, the analytic signals of the carriers where the samples were. `*_parts`, `velocity` and
-    `bands` see complex numbers as real and imaginary parts side by side.
+    Args:
+        layout: of the bands.
+        velocity_weights: of each bin of the velocity band.
     """
-
-    centred: NDArray[np.float32]
-    squares: NDArray[np.float32]
-    spectrum: NDArray[np.complex64]
-    velocity: NDArray[np.float32]
-    velocity_squares: NDArray[np.float32]
-    bands: tuple[NDArray[np.float32], ...]
-    carriers: tuple[_CarrierSpace, ...]
-
-
-def _workspaces(layout: BandLayout, window_samples: int) -> tuple[_Workspace, ...]:
-    """Return the scratch for groups of 1, 2, … `CHANNELS_AT_ONCE` channels."""
-    samples = _aligned(CHANNELS_AT_ONCE, window_samples, np.float32)
-    spectrum = _aligned(CHANNELS_AT_ONCE, window_samples // 2 + 1, np.complex64)
-    velocity = _aligned(CHANNELS_AT_ONCE, 2 * (layout.velocity[1] - layout.velocity[0]), np.float32)
-    return tuple(
-        _workspace(layout, window_samples, samples[:rows], spectrum[:rows], velocity[:rows])
-        for rows in range(1, CHANNELS_AT_ONCE + 1)
-    )
-
-
-def _workspace(
-    layout: BandLayout,
-    window_samples: int,
-    samples: NDArray[np.float32],
-    spectrum: NDArray[np.complex64],
-    velocity: NDArray[np.float32],
-) -> _Workspace:
-    parts = spectrum.view(np.float32)
-    # The widest carrier has a tenth as many bins as there are samples: signal and products both fit into their row.
-    halves = samples.view(np.complex64)
-    analytic, products = np.split(halves[:, : halves.shape[1] // 16 * 16], 2, axis=1)
     low, high = layout.velocity
-    return _Workspace(
-        centred=samples[:, :window_samples],
-        squares=parts[:, :window_samples],
-        spectrum=spectrum[:, : window_samples // 2 + 1],
-        velocity=parts[:, 2 * low : 2 * high],
-        velocity_squares=velocity[:, : 2 * (high - low)],
-        bands=tuple(parts[:, 2 * first : 2 * end] for first, end in itertools.pairwise(layout.bands)),
-        carriers=tuple(
-            _CarrierSpace(
-                spectrum=spectrum[:, first : first + bins],
-                analytic=analytic[:, :bins],
-                parts=analytic[:, :bins].view(np.float32),
-                products=products[:, :bins],
-                product_parts=products[:, :bins].view(np.float32),
-            )
-            for first, bins in layout.carriers
-        ),
-    )
-
-
-def _aligned(rows: int, columns: int, dtype: type[Any]) -> NDArray[Any]:
-    """Return zeros of at least `columns` columns whose rows begin on cache lines.
-
-    Products of such rows take half the time of rows that begin anywhere.
-    """
-    stride = -(-columns * np.dtype(dtype).itemsize // CACHE_LINE_BYTES) * CACHE_LINE_BYTES
-    memory = np.zeros(rows * stride + CACHE_LINE_BYTES, np.uint8)
-    start = -memory.ctypes.data % CACHE_LINE_BYTES
-    grid: NDArray[Any] = memory[start : start + rows * stride].view(dtype).reshape(rows, -1)
-    return grid
-
-
-def _aligned_row(values: NDArray[np.float64]) -> NDArray[np.float32]:
-    row: NDArray[np.float32] = _aligned(1, values.size, np.float32)[0, : values.size]
-    row[:] = values
-    return row
+    bands = itertools.pairwise(layout.bands) if high - low <= WIDEST_SHARED_BINS else ()
+    inside = [(first, end) for first, end in bands if low <= first and end <= high]
+    weights = np.zeros((1 + len(inside), 2 * (high - low)), np.float32)
+    weights[0] = np.repeat(velocity_weights, 2)
+    for row, (first, end) in zip(weights[1:], inside, strict=True):
+        row[2 * (first - low) : 2 * (end - low)] = 1.0
+    return weights.T

@@ -8,19 +8,24 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from models.contract.units import parse_unit
 from models.signal.bands import band_layout
 from models.signal.errors import SignalError
-from models.signal.features import CHANNELS_AT_ONCE, FEATURES, FeatureExtractor, default_names
+from models.signal.features import FEATURES, FeatureExtractor, default_names
 from models.signal.reference import reference_features
+from models.signal.scratch import CHANNELS_AT_ONCE, carrier_runs
 from models.signal.spectra import hann
 
 RATE_HZ = 25600.0
 N = 25600
 ALL = [definition.name for definition in FEATURES]
 SHAPES = [(25600.0, 25600), (12000.0, 3000), (48000.0, 48000), (25600.0, 2560), (25600.0, 256), (48828.0, 12207),
-          (20000.0, 20480), (100.0, 1000)]  # fmt: skip
+          (20000.0, 20480), (100.0, 1000), (8000.0, 40000),
+          # Carriers that can be transformed together in another way each.
+          (25600.0, 259), (25600.0, 262), (25600.0, 263)]  # fmt: skip
 
 
 def features_of(x, rate=RATE_HZ, names=None):
@@ -296,3 +301,16 @@ def test_any_rate_and_any_length_from_256_samples_has_bands_that_rise_and_carrie
     assert all(end <= following for end, (following, _) in zip(ends, layout.carriers[1:], strict=False))
     assert ends[-1] <= n // 2
     assert layout.velocity[0] < layout.velocity[1]
+
+
+@settings(max_examples=50, deadline=None)
+@given(rate=st.floats(50.0, 1e5), n=st.integers(256, 60_000))
+def test_runs_of_carriers_are_the_carriers_of_the_layout(rate, n):
+    try:
+        layout = band_layout(rate, n)
+    except SignalError:
+        return
+    runs = carrier_runs(layout)
+    places = [(run.first_bin + number * run.step, run.bins) for run in runs for number in range(run.carriers)]
+    assert tuple(places) == layout.carriers
+    assert [number for run in runs for number in range(run.rows.start, run.rows.stop)] == list(range(len(places)))
