@@ -88,6 +88,7 @@ class Analysis:
     stretch: Stretch
     features: tuple[dict[str, tuple[float | None, str | None]], ...]
     report: Report
+    baseline: Fingerprint | None
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -166,7 +167,7 @@ def analyse(
         support=support,
         levels_known=stretch.unit_known,
     )
-    return Analysis(stretch, _features(stretch), report)
+    return Analysis(stretch, _features(stretch), report, baseline)
 
 
 def choose_stretch(recording: Recording) -> Stretch:

@@ -1,37 +1,57 @@
-"""The picture of an analysis: waveform, spectrum and envelope of every channel, with the fault lines drawn in.
+"""One page of an analysis, as it goes into a report: the verdict, and the pictures of the channel that it speaks of.
+
+From top to bottom: the verdict in words; waveform and third-octave bands; spectrum; envelope with the lines that were
+looked for. A line that was found is a filled triangle with its name, one that was not an empty one on the axis: shape
+before colour, so that a grey print says the same. The table of lines and channels closes the page.
 
 Drawn without a display and without matplotlib's global state, so that it may run anywhere.
 """
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from models.contract.errors import InputError
 from models.diagnosis.bearing_faults import HARMONICS, SIDEBANDS, Part
-from models.diagnosis.envelope_lines import envelope_lines
+from models.diagnosis.diagnose import fingerprint
+from models.diagnosis.envelope_lines import FIRST_BIN, envelope_lines
 from models.signal.fourier import prev_fast_len
+from models.signal.octaves import fractional_octaves
 from models.signal.spectra import power_spectrum
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from numpy.typing import NDArray
+
+    from models.contract.records import EvidenceLine
     from models.diagnosis.bearings import Bearing
     from models.diagnosis.report import ChannelReport
     from plantpulse.analyze import Analysis
 
 WAVEFORM_S: Final = 0.25
+"""Long enough for several turns of a slow shaft, short enough to see single impacts."""
 ENVELOPE_WITHOUT_BEARING_HZ: Final = 500.0
-INK: Final = "#1b3a57"
-MATCHED: Final = "#c0392b"
-UNMATCHED: Final = "#9aa5b1"
+COLUMNS: Final = 1600
+"""A spectrum of more bins than the page has dots is drawn as the largest of each dot's bins: no line is lost."""
+FLOOR_DB: Final = -3.0
+LABELS_DRAWN: Final = 12
+PAGE_INCHES: Final = (11.7, 8.3)
+"""A4, landscape."""
+DOTS_PER_INCH: Final = 150
+INK: Final = "#2b333b"
+QUIET: Final = "#7c8791"
+GRID: Final = "#e3e6e8"
+FOUND: Final = "#b3400e"
+"""The only colour on the page; dark enough to be told from grey in print."""
 
 
 def plot_analysis(analysis: Analysis, path: Path, bearings: Sequence[Bearing]) -> None:
-    """Write the picture of an analysis as a PNG.
+    """Write the page as a PNG.
 
     Raises:
         InputError: matplotlib is not installed, or the file cannot be written.
@@ -41,54 +61,252 @@ def plot_analysis(analysis: Analysis, path: Path, bearings: Sequence[Bearing]) -
         from matplotlib.figure import Figure
     except ImportError as error:
         raise InputError("--plot needs matplotlib: pip install plantpulse[analysis]") from error
-    count = len(analysis.report.channels)
-    figure = Figure(figsize=(15, 3.2 * count + 0.8), layout="constrained")
+    row = _speaking_row(analysis)
+    figure = Figure(figsize=PAGE_INCHES, dpi=DOTS_PER_INCH)
     FigureCanvasAgg(figure)
-    figure.suptitle(analysis.report.verdict.sentence, fontsize=11)
-    axes = figure.subplots(count, 3, squeeze=False)
-    for row, report in enumerate(analysis.report.channels):
-        _draw_channel(axes[row], analysis, row, report, bearings)
+    places = figure.add_gridspec(
+        4,
+        2,
+        height_ratios=(1.0, 1.0, 1.25, 0.62),
+        width_ratios=(1.55, 1.0),
+        left=0.062,
+        right=0.985,
+        top=0.845,
+        bottom=0.02,
+        hspace=0.52,
+        wspace=0.14,
+    )
+    _draw_head(figure, analysis)
+    _draw_waveform(figure.add_subplot(places[0, 0]), analysis, row)
+    _draw_bands(figure.add_subplot(places[0, 1]), analysis, row)
+    _draw_spectrum(figure.add_subplot(places[1, :]), analysis, row)
+    _draw_envelope(figure.add_subplot(places[2, :]), analysis, row, bearings)
+    _draw_lines(figure.add_subplot(places[3, 0]), analysis.report.channels[row].diagnosis.evidence)
+    _draw_channels(figure.add_subplot(places[3, 1]), analysis)
     try:
-        figure.savefig(path, format="png", dpi=110)
+        figure.savefig(path, format="png")
     except OSError as error:
         raise InputError(f"{path}: the picture cannot be written: {error.strerror or error}") from error
 
 
-def _draw_channel(axes: Any, analysis: Analysis, row: int, report: ChannelReport, bearings: Sequence[Bearing]) -> None:
+def _speaking_row(analysis: Analysis) -> int:
+    names = list(analysis.stretch.names)
+    channel = analysis.report.verdict.channel
+    return names.index(channel) if channel in names else 0
+
+
+def _draw_head(figure: Any, analysis: Analysis) -> None:
+    verdict, stretch, speed = analysis.report.verdict, analysis.stretch, analysis.report.speed
+    title = f"{verdict.label.replace('_', ' ').capitalize()}   {verdict.confidence:.0%} sure"
+    figure.text(0.02, 0.975, title, fontsize=14, fontweight="bold", color=INK, verticalalignment="top")
+    words = "\n".join(textwrap.wrap(verdict.sentence, 170)[:2] + textwrap.wrap(verdict.next_step, 170)[:1])
+    figure.text(0.02, 0.938, words, fontsize=9, color=INK, verticalalignment="top", linespacing=1.35)
+    turns = "speed unknown" if speed.used is None else f"{speed.used:.1f} rpm"
+    if speed.used is not None:
+        turns += " by its own lines" if speed.estimated is not None else " as stated"
+    if speed.stated is not None and speed.estimated is not None:
+        turns += f" (stated {speed.stated:g})"
+    facts = f"{stretch.recording.path.name}   {stretch.duration_s:.3g} s at {stretch.sample_rate_hz:g} Hz\n{turns}"
+    figure.text(0.985, 0.975, facts, fontsize=8, color=QUIET, horizontalalignment="right", verticalalignment="top")
+
+
+def _draw_waveform(axes: Any, analysis: Analysis, row: int) -> None:
+    rate = analysis.stretch.sample_rate_hz
+    shown = analysis.stretch.samples[row, : max(2, round(WAVEFORM_S * rate))]
+    axes.plot(np.arange(shown.size) / rate * 1000, shown, color=INK, linewidth=0.6)
+    axes.set_xlim(0, shown.size / rate * 1000)
+    _dress(axes, f"Waveform, {analysis.stretch.names[row]}", "ms", _unit(analysis))
+
+
+def _draw_bands(axes: Any, analysis: Analysis, row: int) -> None:
+    """Draw the level in third-octave bands, and where it was when healthy."""
+    stretch, baseline = analysis.stretch, analysis.baseline
+    clean = np.nan_to_num(stretch.samples[row : row + 1])
+    now = fingerprint(clean, stretch.sample_rate_hz, analysis.report.speed.used, refine_speed=False)
+    place = np.arange(now.band_hz.size)
+    bottom = float(np.floor(now.band_db.min() / 10.0) * 10.0 - 5.0) if place.size else 0.0
+    axes.bar(place, now.band_db[0] - bottom, bottom=bottom, width=0.75, color="#b9c2c9", label="now")
+    if baseline is not None and np.isfinite(baseline.band_db[row]).any():
+        healthy = np.interp(np.log(now.band_hz), np.log(baseline.band_hz), baseline.band_db[row])
+        axes.step(place, healthy, where="mid", color=INK, linewidth=1.1, label="baseline")
+        axes.legend(fontsize=7, frameon=False, loc="upper left", ncols=2)
+    every = max(1, place.size // 9)
+    axes.set_xticks(place[::every], [_band_text(hz) for hz in now.band_hz[::every]])
+    unit = "m/s²" if stretch.unit_known else "of the file's unit"
+    _dress(axes, "Third-octave bands, RMS", "Hz", f"dB above 1 {unit}")
+
+
+def _draw_spectrum(axes: Any, analysis: Analysis, row: int) -> None:
     stretch = analysis.stretch
+    samples = np.nan_to_num(stretch.samples[row : row + 1])
+    spectrum = power_spectrum(samples[:, : prev_fast_len(samples.shape[1])], stretch.sample_rate_hz)
+    at_hz, rms = _thinned(spectrum.frequency_hz, spectrum.rms[0])
+    largest = max(float(rms.max()), 1e-12)
+    axes.semilogy(at_hz, np.maximum(rms, largest * 1e-6), color=INK, linewidth=0.6)
+    axes.set_xlim(0, stretch.sample_rate_hz / 2)
+    of_shaft = [line for line in analysis.report.channels[row].diagnosis.evidence if _is_of_the_shaft(line)]
+    _mark(axes, of_shaft, float(rms.max()))
+    _dress(axes, "Spectrum (Hann, amplitude of lines)", "Hz", f"{_unit(analysis)} RMS")
+
+
+def _draw_envelope(axes: Any, analysis: Analysis, row: int, bearings: Sequence[Bearing]) -> None:
+    stretch, speed_rpm = analysis.stretch, analysis.report.speed.used
     samples = np.nan_to_num(stretch.samples[row].astype(np.float64))
-    rate = stretch.sample_rate_hz
-    unit = "m/s²" if stretch.unit_known else "file's unit"
-    waveform, spectrum, envelope = axes
-    shown = samples[: max(2, round(WAVEFORM_S * rate))]
-    waveform.plot(np.arange(shown.size) / rate * 1000, shown, color=INK, linewidth=0.6)
-    waveform.set(title=f"{report.name}: waveform", xlabel="ms", ylabel=unit)
-    of_all = power_spectrum(samples[None, : prev_fast_len(samples.size)], rate)
-    spectrum.plot(of_all.frequency_hz, np.maximum(of_all.rms[0], 1e-12), color=INK, linewidth=0.5)
-    spectrum.set(title="spectrum", xlabel="Hz", ylabel=f"{unit} RMS", yscale="log")
-    shaft_hz = None if analysis.report.speed.used is None else analysis.report.speed.used / 60
     orders = [part.order(bearing) for bearing in bearings for part in Part]
     top_hz = ENVELOPE_WITHOUT_BEARING_HZ
-    if orders and shaft_hz is not None:
-        top_hz = shaft_hz * (HARMONICS * max(orders) + SIDEBANDS)
-    lines = envelope_lines(samples, rate, min(top_hz, rate / 4))
-    frequency = np.arange(lines.ratio.size) * lines.step_hz
-    envelope.plot(frequency[3:], 10 * np.log10(np.maximum(lines.ratio[3:], 0.1)), color=INK, linewidth=0.5)
-    envelope.set(title="envelope, above its background", xlabel="Hz", ylabel="dB")
-    for line in report.diagnosis.evidence:
-        at_hz = line.found_hz if line.found_hz is not None else line.expected_hz
-        axis = spectrum if line.line.endswith("x") else envelope
-        colour = MATCHED if line.matched else UNMATCHED
-        axis.axvline(at_hz, color=colour, linewidth=1.4, linestyle="-" if line.matched else ":", zorder=0)
-        if not line.matched:
+    if orders and speed_rpm is not None:
+        top_hz = speed_rpm / 60.0 * (HARMONICS * max(orders) + SIDEBANDS)
+    lines = envelope_lines(samples, stretch.sample_rate_hz, min(top_hz, stretch.sample_rate_hz / 4))
+    level_db = 10.0 * np.log10(np.maximum(lines.ratio[FIRST_BIN:], 0.1))
+    at_hz, drawn_db = _thinned((np.arange(level_db.size) + FIRST_BIN) * lines.step_hz, level_db)
+    axes.fill_between(at_hz, FLOOR_DB, np.maximum(drawn_db, FLOOR_DB), color="#9aa5ae", linewidth=0.4)
+    axes.set_xlim(0, float(at_hz[-1]) if at_hz.size else top_hz)
+    axes.set_ylim(FLOOR_DB, max(10.0, float(drawn_db.max(initial=0.0)) * 1.45))
+    looked_for = [line for line in analysis.report.channels[row].diagnosis.evidence if not _is_of_the_shaft(line)]
+    _mark(axes, looked_for, None)
+    _dress(axes, "Envelope: what modulates the vibration, above its own background", "Hz", "dB")
+
+
+def _is_of_the_shaft(line: EvidenceLine) -> bool:
+    """Return whether a line lies in the spectrum itself (`1x`), not in the envelope."""
+    return line.line.endswith("x")
+
+
+def _mark(axes: Any, looked_for: Sequence[EvidenceLine], top: float | None) -> None:
+    """Draw a filled triangle and a name where a line was found, an empty one on the axis where it was not.
+
+    Args:
+        axes: what to draw on.
+        looked_for: the lines.
+        top: height of the triangles; None: each at its own dB.
+    """
+    bottom = axes.get_ylim()[0]
+    low, high = axes.get_xlim()
+    labelled: list[float] = []
+    for line in looked_for:
+        at_hz = line.expected_hz if line.found_hz is None else line.found_hz
+        if not low <= at_hz <= high:
             continue
-        axis.annotate(
-            line.line,
-            (at_hz, 1.0),
-            xycoords=("data", "axes fraction"),
-            fontsize=7,
-            color=colour,
-            rotation=90,
-            verticalalignment="top",
-            horizontalalignment="right",
-        )
+        if not line.matched:
+            axes.plot([at_hz], [bottom], marker="^", markersize=5, color=QUIET, fillstyle="none", clip_on=False)
+            continue
+        height = (line.snr_db or 0.0) + 1.5 if top is None else top
+        axes.axvline(at_hz, color=FOUND, linewidth=0.7, alpha=0.55, zorder=0)
+        axes.plot([at_hz], [height], marker="v", markersize=5, color=FOUND, clip_on=False)
+        # A name needs a fiftieth of the width; names that would overlap are left to the table below.
+        is_free = all(abs(at_hz - other) > (high - low) / 50.0 for other in labelled)
+        if is_free and len(labelled) < LABELS_DRAWN:
+            labelled.append(at_hz)
+            axes.annotate(
+                f"{line.line}\n{at_hz:.1f}",
+                (at_hz, height),
+                xytext=(0, 5),
+                textcoords="offset points",
+                fontsize=6.5,
+                color=FOUND,
+                horizontalalignment="center",
+            )
+
+
+def _draw_lines(axes: Any, looked_for: Sequence[EvidenceLine]) -> None:
+    """Write the lines that were looked for, those found first."""
+    rows = [
+        [
+            f"{'▼' if line.matched else '△'} {line.line}",
+            f"{line.order:.3f}",
+            f"{line.expected_hz:.1f}",
+            f"{line.found_hz:.1f}" if line.matched and line.found_hz is not None else "–",
+            f"{line.snr_db:.0f}" if line.matched and line.snr_db is not None else "–",
+        ]
+        for line in sorted(looked_for, key=lambda line: not line.matched)
+    ]
+    half = (min(len(rows), 12) + 1) // 2
+    heads = ["line", "orders", "expected Hz", "found Hz", "dB"]
+    for part, left in ((rows[:half], 0.0), (rows[half:12], 0.52)):
+        _write_table(axes, heads, part, left, (0.0, 0.20, 0.31, 0.41, 0.46))
+    axes.axis("off")
+
+
+def _draw_channels(axes: Any, analysis: Analysis) -> None:
+    rows = [_channel_cells(report, features) for report, features in _channels(analysis)]
+    heads = ["channel", "finding", "m/s² RMS", "mm/s RMS", "ISO zone"]
+    _write_table(axes, heads, rows[:6], 0.0, (0.0, 0.42, 0.6, 0.8, 0.98))
+    axes.axis("off")
+
+
+def _channels(analysis: Analysis) -> list[tuple[ChannelReport, dict[str, tuple[float | None, str | None]]]]:
+    return list(zip(analysis.report.channels, analysis.features, strict=True))
+
+
+def _channel_cells(report: ChannelReport, features: dict[str, tuple[float | None, str | None]]) -> list[str]:
+    def value(name: str) -> str:
+        number = features.get(name, (None, None))[0]
+        return "–" if number is None else f"{number:.3g}"
+
+    return [
+        report.name,
+        report.diagnosis.label.replace("_", " "),
+        value("acceleration_rms"),
+        value("velocity_rms"),
+        "–" if report.zone is None else report.zone.letter,
+    ]
+
+
+def _write_table(
+    axes: Any, heads: Sequence[str], rows: Sequence[Sequence[str]], left: float, stops: Sequence[float]
+) -> None:
+    """Write a small table; words stand at the left of their column, numbers end at its stop."""
+    if not rows:
+        return
+    for line, cells in enumerate([list(heads), *rows]):
+        for column, (cell, stop) in enumerate(zip(cells, stops, strict=True)):
+            axes.text(
+                left + stop,
+                1.0 - 0.15 * line,
+                cell,
+                fontsize=7,
+                color=QUIET if line == 0 else INK,
+                horizontalalignment="left" if column == 0 else "right",
+                verticalalignment="top",
+                transform=axes.transAxes,
+            )
+
+
+def _thinned(
+    at: NDArray[np.floating], values: NDArray[np.floating]
+) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
+    """Return not more than `COLUMNS` points, each the largest of its neighbours."""
+    width = -(-values.size // COLUMNS)
+    if width <= 1:
+        return at, values
+    whole = values.size // width * width
+    blocks = values[:whole].reshape(-1, width)
+    largest = np.arange(len(blocks)) * width + blocks.argmax(axis=1)
+    return at[largest], values[largest]
+
+
+def _dress(axes: Any, title: str, across: str, up: str) -> None:
+    axes.set_title(title, fontsize=8.5, color=INK, loc="left", pad=4 if "Envelope" not in title else 6)
+    axes.set_xlabel(across, fontsize=7.5, color=QUIET, labelpad=1)
+    axes.set_ylabel(up, fontsize=7.5, color=QUIET, labelpad=2)
+    axes.tick_params(labelsize=7, colors=QUIET, length=2.5)
+    axes.grid(visible=True, color=GRID, linewidth=0.6)
+    axes.set_axisbelow(True)
+    for side, spine in axes.spines.items():
+        spine.set_visible(side in {"left", "bottom"})
+        spine.set_color(QUIET)
+
+
+def _unit(analysis: Analysis) -> str:
+    return "m/s²" if analysis.stretch.unit_known else "the file's unit"
+
+
+def _band_text(middle_hz: float) -> str:
+    """Return the nominal middle of a third-octave band as people write it.
+
+    >>> _band_text(31.6), _band_text(158.5), _band_text(1259.0)
+    ('31.5', '160', '1.25k')
+    """
+    bands = fractional_octaves(middle_hz / 1.2, middle_hz * 1.2)
+    nominal = float(min(bands, key=lambda band: abs(band.mid_hz - middle_hz)).name)
+    return f"{nominal / 1000:g}k" if nominal >= 1000.0 else f"{nominal:g}"
