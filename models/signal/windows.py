@@ -25,6 +25,7 @@ from models import context
 from models.context import ContextSeries
 from models.contract.vocabulary import QualityCause
 from models.signal.errors import SignalError, StreamError
+from models.signal.stream_buffer import StreamBuffer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -156,8 +157,8 @@ class Windower:
         self._jump_index = start.jump_index
         self._channels = tuple(channels)
         self._context = ContextSeries(start.context)
-        self._chunks: list[NDArray[np.float32]] = []
-        self._held = 0
+        # Two windows at least: then each sample is moved at most once before it is no longer needed.
+        self._buffer = StreamBuffer(window_samples + max(window_samples, 2 * hop_samples))
 
     @property
     def position(self) -> WindowerPosition:
@@ -176,33 +177,32 @@ class Windower:
         """Return the windows that this block completes, oldest first.
 
         Args:
-            block: the next samples; its array is kept until it is cut, so it must not be written to afterwards.
+            block: the next samples; windows of a long block are views of its array, which must not be written to.
 
         Raises:
             StreamError: the epoch went backwards, or the number of channels changed within an epoch.
         """
         self._check_shape(block)
         in_sequence = self._enter_epoch(block)
-        if block.end_index <= self._next_start + self._held:
+        if block.end_index <= self._next_start + self._buffer.held:
             return []
         if in_sequence:
             self._note_clock(block)
         if self._channels and block.context:
             names = {channel.name for channel in self._channels}
             self._context = self._context.added(sample for sample in block.context if sample.name in names)
-        if block.first_index > self._next_start + self._held:
+        if block.first_index > self._next_start + self._buffer.held:
             self._restart_at(block.first_index)
         self._seen_index, self._seen_end_ns = block.end_index, block.end_ns
-        already_held = self._next_start + self._held - block.first_index
-        self._chunks.append(np.asarray(block.samples[:, already_held:], np.float32))
-        self._held += self._chunks[-1].shape[1]
-        return self._cut(block) if self._held >= self.window_samples else []
+        already_held = self._next_start + self._buffer.held - block.first_index
+        self._buffer.append(block.samples[:, already_held:])
+        return self._cut(block) if self._buffer.held >= self.window_samples else []
 
     def _check_shape(self, block: Block) -> None:
         if block.samples.ndim != 2:
             raise StreamError(f"a block of shape {block.samples.shape}: expected (channels, samples)")
-        before = self._chunks[0].shape[0] if self._chunks else block.samples.shape[0]
-        if before != block.samples.shape[0] and block.epoch == self._epoch:
+        before = self._buffer.channels
+        if before not in (None, block.samples.shape[0]) and block.epoch == self._epoch:
             raise StreamError(
                 f"the stream changed from {before} to {block.samples.shape[0]} channels at sample "
                 f"{block.first_index}: a source must start a new epoch for that"
@@ -224,8 +224,7 @@ class Windower:
         return False
 
     def _restart_at(self, index: int) -> None:
-        self._chunks.clear()
-        self._held = 0
+        self._buffer.clear()
         self._next_start = index
         self._gap = True
 
@@ -238,17 +237,16 @@ class Windower:
             self._context = ContextSeries()
 
     def _cut(self, block: Block) -> list[Window]:
-        samples = self._chunks[0] if len(self._chunks) == 1 else np.concatenate(self._chunks, axis=1)
         windows = []
         offset = 0
-        while samples.shape[1] - offset >= self.window_samples:
+        while self._buffer.held - offset >= self.window_samples:
             end_index = self._next_start + self.window_samples
             after_ns = round((block.end_index - end_index) * NS_PER_S / self.sample_rate_hz)
             joined = self._joined(block.end_ns - after_ns) if self._channels else ()
             speed_rpm = context.speed_rpm(joined) if joined else None
             windows.append(
                 Window(
-                    samples=samples[:, offset : offset + self.window_samples],
+                    samples=self._buffer.view(offset, self.window_samples),
                     sample_rate_hz=self.sample_rate_hz,
                     index=self._next_start // self.hop_samples,
                     epoch=block.epoch,
@@ -260,9 +258,7 @@ class Windower:
             )
             offset += self.hop_samples
             self._next_start += self.hop_samples
-        # A copy, so that a long block does not stay in memory for the sake of its tail.
-        self._chunks = [samples[:, offset:].copy()]
-        self._held = self._chunks[0].shape[1]
+        self._buffer.drop(offset)
         return windows
 
     def _joined(self, end_ns: int) -> tuple[ContextValue, ...]:
