@@ -57,7 +57,8 @@ def _circumstances(analysis: Analysis) -> str:
     elif speed.estimated is None:
         turns = f"{speed.used:.0f} rpm as stated"
     else:
-        turns = f"{speed.used:.1f} rpm by its own lines (stated {speed.stated:.0f})"
+        stated = "none stated" if speed.stated is None else f"stated {speed.stated:.0f}"
+        turns = f"{speed.used:.1f} rpm by its own lines ({stated})"
     return f"{stretch.duration_s:.3g} s at {stretch.sample_rate_hz:g} Hz, {turns}"
 
 

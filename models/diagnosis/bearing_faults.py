@@ -65,6 +65,8 @@ SHAFT_ORDERS_EXPLAINED: Final = 2
 """Modulation by the load once and twice a turn is common and explains itself."""
 MATCHED_SURPRISE: Final = 6.9
 """A single line counts as matched when noise would show it once in a thousand."""
+MOST_SLIP: Final = 0.02
+"""How low a line may sit at most; lines are not searched so far, but one of another part may lie there."""
 SHAFT_TOLERANCE: Final = 0.001
 """How well the speed is known from its comb."""
 SHAFT_REACH: Final = 1.5
@@ -177,7 +179,7 @@ class BearingFinding:
         lead: the strongest candidate, or None when there is nothing to say.
         named: whether the lead may be called by its name.
         doubts: why not, if not.
-        rival: the strongest other candidate once the lead's family is silenced.
+        rival: the strongest other candidate once the lead's family is silenced, or one that the lead may be itself.
         candidates: everything that was looked for.
     """
 
@@ -230,20 +232,22 @@ def judge_bearings(
     lead = _carrier(lead, evident, shaft_hz, MASK_BINS * lines.step_hz)
     silenced = _without_family(lines, lead, bearings[lead.bearing_index], shaft_hz)
     rival = _rival(silenced, shaft_hz, bearings, lead)
+    has_claim = rival is not None and rival.evidence >= RIVAL_EVIDENCE and rival.depth > RIVAL_DEPTH * lead.depth
+    neighbour = _neighbour(lead, candidates, speed_uncertainty)
     applies = {
         Doubt.SHALLOW: lead.depth < name_depth,
         Doubt.WEAK: lead.evidence < name_evidence,
-        Doubt.RIVAL: rival is not None and rival.evidence >= RIVAL_EVIDENCE and rival.depth > RIVAL_DEPTH * lead.depth,
+        Doubt.RIVAL: has_claim or neighbour is not None,
         Doubt.FRACTION: lead.part is not Part.BALL and _is_fraction(lines, lead),
         Doubt.STRANGER: _stranger_depth(silenced, bearings[lead.bearing_index], shaft_hz) > STRANGER_DEPTH * lead.depth,
         Doubt.SHAFT: _is_shaft_order(lines, lead, shaft_hz),
         Doubt.EDGE: lead.at_edge,
-        Doubt.SPEED: speed_in_doubt or _may_be_another(lead, candidates, speed_uncertainty),
+        Doubt.SPEED: speed_in_doubt,
     }
     doubts = tuple(doubt for doubt, yes in applies.items() if yes)
     if doubts == (Doubt.SHALLOW,) and lead.evidence < UNCERTAIN_EVIDENCE:
         return _without_lead(candidates)
-    return BearingFinding(lead, not doubts, doubts, rival, candidates)
+    return BearingFinding(lead, not doubts, doubts, rival if has_claim else neighbour or rival, candidates)
 
 
 def _carrier(lead: Candidate, evident: Sequence[Candidate], shaft_hz: float, tolerance_hz: float) -> Candidate:
@@ -354,14 +358,25 @@ def _without_lead(candidates: tuple[Candidate, ...]) -> BearingFinding:
     return BearingFinding(None, named=False, doubts=(), rival=None, candidates=candidates)
 
 
-def _may_be_another(lead: Candidate, candidates: Sequence[Candidate], speed_uncertainty: float) -> bool:
-    """Return whether a speed that is off by up to its uncertainty puts another part's line where the lead was found."""
-    return any(
-        SEARCH_RANGE[other.part] < abs(other.expected_hz / lead.found_hz - 1) <= speed_uncertainty
-        or (other.part is not lead.part and abs(other.expected_hz / lead.found_hz - 1) <= speed_uncertainty)
+def _neighbour(lead: Candidate, candidates: Sequence[Candidate], speed_uncertainty: float) -> Candidate | None:
+    """Return another line that slip, and a speed that is off by up to its uncertainty, put where the lead was found.
+
+    The same part of another bearing whose line lies within its own search range is no other line: then only the place
+    is open, which is for the verdict to say.
+    """
+
+    def may_be(other: Candidate) -> bool:
+        off = lead.found_hz / other.expected_hz - 1
+        if other.part is lead.part and abs(off) <= SEARCH_RANGE[other.part]:
+            return False
+        return -MOST_SLIP - speed_uncertainty <= off <= SEARCH_RANGE[other.part] + speed_uncertainty
+
+    others = (
+        other
         for other in candidates
         if other.part is not Part.CAGE and (other.bearing_index, other.part) != (lead.bearing_index, lead.part)
     )
+    return next(filter(may_be, others), None)
 
 
 def _is_fraction(lines: EnvelopeLines, lead: Candidate) -> bool:

@@ -3,9 +3,12 @@
 Nameplates and controllers are a per cent off, and a per cent is enough to look for a bearing's lines in the wrong
 place. Every shaft leaves a comb of lines at whole multiples of its speed. The comb is moved around the stated speed;
 where it collects clearly more lines than noise could, and more than at other speeds, that is the speed. Otherwise the
-stated one stands. A speed is never guessed without a stated one: when a fault's lines dominate, the best comb is
-theirs. For the same reason a measured speed is hardly moved: the lines of an inner race near five orders, with the
-shaft's sidebands around them, make a comb of their own a per cent beside the shaft's.
+stated one stands. A measured speed is hardly moved: the lines of an inner race near five orders, with the shaft's
+sidebands around them, make a comb of their own a per cent beside the shaft's.
+
+Where nobody stated a speed it is taken from the comb only when nothing speaks for another one: when a fault's lines
+dominate, or the mains, the best comb is theirs. It must stand far above noise and above every other comb, have most of
+its teeth, and turn often enough in the record that its halves and thirds were tried as well.
 """
 
 from __future__ import annotations
@@ -42,6 +45,29 @@ CLEARLY_BETTER: Final = 1.35
 """By how much a speed outside the free range must beat the best one inside it to be taken."""
 DOUBTFULLY_BETTER: Final = 1.15
 """By how much it must beat it, in a record long enough to tell, to put the stated speed in doubt."""
+BLIND_LOWEST_HZ: Final = 5.0
+BLIND_HIGHEST_HZ: Final = 65.0
+"""Speeds that are looked for when none is stated: what mains of 50 or 60 Hz drive, with or without a gear or a belt."""
+BLIND_MAX_S: Final = 5.0
+"""So much of a record is searched for them; more costs time and tells little more."""
+BLIND_DEVIATIONS: Final = 3 * CLEAR_DEVIATIONS
+BLIND_BETTER: Final = 1.2
+"""A comb must beat every other one by so much; twice the speed, which has every second tooth, comes nearest."""
+BLIND_FLANK: Final = 0.005
+"""Speeds as near as this share a comb's lowest teeth and are no other one."""
+BLIND_FILLED: Final = 0.6
+"""Share of the teeth that must stand out: a multiple of the true speed's half or third fills a half or a third."""
+LEAST_FILLED: Final = 0.2
+"""The same near a stated speed, where 19/20 of the true speed fills a twentieth, and noise another one."""
+FILLED_TOOTH: Final = 1.386
+"""ln(1 + 3): noise has a tooth of three times its background once in twenty."""
+BLIND_TEETH: Final = 20
+"""Fewer teeth than this below the Nyquist frequency do not make a comb that is told from others."""
+MAINS_HZ: Final = (50.0, 60.0)
+MAINS_REACH: Final = 0.003
+"""A comb this near to the mains is theirs: an induction motor lags by more."""
+COMB_BLOCK: Final = 4096
+"""Speeds that are tried at once: a megabyte per quantity on a small gateway."""
 MIN_TURNS: Final = 8.0
 """Below, neighbouring orders are not separate lines."""
 
@@ -68,14 +94,16 @@ class SpeedEstimate:
 
 @dataclass(frozen=True, slots=True)
 class _Comb:
-    """Candidate speeds in Hz and how much each collects above noise, in standard deviations.
+    """Candidate speeds in Hz, how much each collects above noise, in standard deviations, and its share of full teeth.
 
     The strength is the least of all teeth, of the odd ones, and of those that are no multiple of three: a comb that
-    lives from every second or third tooth alone belongs to another line, such as a fault's, not to a shaft.
+    lives from every second or third tooth alone belongs to another line, such as a fault's, not to a shaft. It is none
+    where so few teeth stand out that they may be every so-many-th of another comb.
     """
 
     speeds_hz: FloatArray
     strength: FloatArray
+    filled: FloatArray
 
     def best(self, stated_hz: float, reach: float) -> tuple[float, float]:
         """Return the best speed within a relative reach of the stated one, and its strength."""
@@ -92,16 +120,16 @@ def estimate_speed(
     Args:
         samples: acceleration (channels, samples), any unit; the channels' combs are added.
         sample_rate_hz: of the samples.
-        stated_rpm: what is said to be the speed; without it nothing is estimated.
+        stated_rpm: what is said to be the speed; without it only what is beyond doubt is estimated.
         measured: a tachometer said it while the samples were taken; otherwise it is a nameplate's or a person's word.
     """
     if stated_rpm is None:
-        return SpeedEstimate(None, None, None)
+        return _blind(samples, sample_rate_hz)
     stated_hz = stated_rpm / 60.0
     turns = samples.shape[-1] / sample_rate_hz * stated_hz
     if turns < MIN_TURNS or stated_hz * 6 * (1 + WIDE_RANGE) > sample_rate_hz / 2:
         return SpeedEstimate(stated_rpm, None, stated_rpm, uncertainty=0.0 if measured else WIDE_RANGE)
-    comb = _comb(samples, sample_rate_hz, stated_hz)
+    comb = _near(samples, sample_rate_hz, stated_hz)
     near_hz, near = comb.best(stated_hz, MEASURED_RANGE if measured else FREE_RANGE)
     if measured:
         found_rpm = 60.0 * near_hz if near >= CLEAR_DEVIATIONS else None
@@ -117,27 +145,70 @@ def estimate_speed(
     return SpeedEstimate(stated_rpm, None, stated_rpm, in_doubt, WIDE_RANGE)
 
 
-def _comb(samples: NDArray[np.floating], sample_rate_hz: float, stated_hz: float) -> _Comb:
-    """Return the comb strength on a grid fine enough for its highest tooth."""
+def _blind(samples: NDArray[np.floating], sample_rate_hz: float) -> SpeedEstimate:
+    """Return the speed that the comb shows beyond doubt, of no stated one, or that nothing is known."""
+    unknown = SpeedEstimate(None, None, None)
+    part = np.atleast_2d(samples)[:, : round(BLIND_MAX_S * sample_rate_hz)]
+    duration_s = part.shape[1] / sample_rate_hz
+    lowest_hz = max(BLIND_LOWEST_HZ, WIDE_TURNS / duration_s) / 3
+    teeth = int(min(HARMONICS, sample_rate_hz / 2 / BLIND_HIGHEST_HZ - 1))
+    if teeth < BLIND_TEETH or 3 * lowest_hz >= BLIND_HIGHEST_HZ:
+        return unknown
+    log_ratio, step_hz = _log_ratio(part, sample_rate_hz, BLIND_HIGHEST_HZ * teeth)
+    speeds: FloatArray = np.arange(lowest_hz, BLIND_HIGHEST_HZ, step_hz / (2 * teeth))
+    comb = _comb(log_ratio, step_hz, speeds, teeth)
+    best = int(np.argmax(comb.strength))
+    found_hz, strength = float(speeds[best]), float(comb.strength[best])
+    others = comb.strength[np.abs(speeds / found_hz - 1) > BLIND_FLANK]
+    clear = strength >= max(BLIND_DEVIATIONS, BLIND_BETTER * float(others.max())) and comb.filled[best] >= BLIND_FILLED
+    mains = min(abs(found_hz / mains_hz - 1) for mains_hz in MAINS_HZ) <= MAINS_REACH
+    if not clear or mains or found_hz < 3 * lowest_hz:
+        return unknown
+    return SpeedEstimate(None, 60.0 * found_hz, 60.0 * found_hz, uncertainty=WIDE_RANGE)
+
+
+def _near(samples: NDArray[np.floating], sample_rate_hz: float, stated_hz: float) -> _Comb:
+    """Return the comb strength around a stated speed, on a grid fine enough for its highest tooth."""
+    teeth = int(min(HARMONICS, sample_rate_hz / 2 / (stated_hz * (1 + WIDE_RANGE)) - 1))
+    log_ratio, step_hz = _log_ratio(samples, sample_rate_hz, stated_hz * (1 + WIDE_RANGE) * teeth)
+    grid_hz = step_hz / (2 * teeth)
+    reach = int(stated_hz * WIDE_RANGE / grid_hz)
+    speeds: FloatArray = stated_hz + grid_hz * np.arange(-reach, reach + 1, dtype=np.float64)
+    return _comb(log_ratio, step_hz, speeds, teeth)
+
+
+def _log_ratio(samples: NDArray[np.floating], sample_rate_hz: float, max_hz: float) -> tuple[FloatArray, float]:
+    """Return ln(1 + ratio to the background) of the spectrum, capped, mean over channels, and its bins' distance."""
     length = prev_fast_len(samples.shape[-1])
     step_hz = sample_rate_hz / length
-    teeth = int(min(HARMONICS, sample_rate_hz / 2 / (stated_hz * (1 + WIDE_RANGE)) - 1))
-    bins = int(stated_hz * (1 + WIDE_RANGE) * teeth / step_hz) + 3
+    bins = int(max_hz / step_hz) + 3
     log_ratio = np.zeros(bins)
     window = np.hanning(length)
     for channel in np.atleast_2d(samples):
         power = np.abs(rfft((channel[:length] - channel[:length].mean()) * window)[:bins]) ** 2
         ratio = power / np.maximum(local_background(power, step_hz), np.finfo(float).tiny)
         log_ratio += np.minimum(np.log1p(ratio), TOOTH_CAP)
-    log_ratio /= np.atleast_2d(samples).shape[0]
-    grid_hz = step_hz / (2 * teeth)
-    reach = int(stated_hz * WIDE_RANGE / grid_hz)
-    speeds: FloatArray = stated_hz + grid_hz * np.arange(-reach, reach + 1, dtype=np.float64)
-    position = np.arange(1, teeth + 1)[:, None] * speeds / step_hz
-    lower = position.astype(int)
+    return log_ratio / np.atleast_2d(samples).shape[0], step_hz
+
+
+def _comb(log_ratio: FloatArray, step_hz: float, speeds_hz: FloatArray, teeth: int) -> _Comb:
+    strength, filled = np.empty(speeds_hz.size), np.empty(speeds_hz.size)
+    for first in range(0, speeds_hz.size, COMB_BLOCK):
+        block = slice(first, first + COMB_BLOCK)
+        held = _teeth(log_ratio, step_hz, speeds_hz[block], teeth)
+        strength[block] = np.minimum.reduce([_strength(held), _strength(held[0::2]), _strength(_not_thirds(held))])
+        filled[block] = np.mean(held > FILLED_TOOTH, axis=0)
+    strength[filled < LEAST_FILLED] = 0.0
+    return _Comb(speeds_hz, strength, filled)
+
+
+def _teeth(log_ratio: FloatArray, step_hz: float, speeds_hz: FloatArray, teeth: int) -> FloatArray:
+    """Return what each tooth of the comb holds at each speed, (teeth, speeds)."""
+    position = np.arange(1, teeth + 1)[:, None] * speeds_hz / step_hz
+    lower = position.astype(np.intp)
     part = position - lower
-    held = log_ratio[lower] * (1 - part) + log_ratio[lower + 1] * part
-    return _Comb(speeds, np.minimum.reduce([_strength(held), _strength(held[0::2]), _strength(_not_thirds(held))]))
+    held: FloatArray = log_ratio[lower] * (1 - part) + log_ratio[lower + 1] * part
+    return held
 
 
 def _strength(teeth: FloatArray) -> FloatArray:
