@@ -5,7 +5,8 @@
 1. quality: a window with samples that are no measurement is counted and left out; if that lasts, the sensor has an
    alarm of its own,
 2. features of all channels at once,
-3. operating state: only steady running is judged, each steady condition against its own baseline,
+3. operating state: only steady running is judged, each steady condition against its own baseline; one that is first
+   seen after another has been learnt is *unknown* until it has been learnt too. The ISO zone needs no baseline,
 4. score: learning until the baseline is there; then 1.0 = threshold. The ISO 20816-3 zone judges from the first day,
 5. the alarm condition (`models.alarming`),
 6. the baseline follows the machine while it is normal,
@@ -25,6 +26,7 @@ import numpy as np
 
 from models import alarming, learning, operating_state, summarising
 from models.alarming import AlarmSettings
+from models.context import SPEED
 from models.contract.errors import InputError
 from models.contract.vocabulary import UNKNOWN, QualityCause, is_steady
 from models.detectors.calibration import MIN_WINDOWS
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from models.alarming import AlarmChange
+    from models.context import ContextChannel
     from models.contract.records import Summary
     from models.learning import Baseline
     from models.signal.windows import Window
@@ -75,6 +78,7 @@ class PipelineSettings:
         summary_interval_s: a summary every so often.
         detectors: rows of `models.detectors.table.DETECTORS`; the score is their largest.
         alarm, operating: see there.
+        context: channels of a controller; those with a `state_width` divide operating states.
     """
 
     asset_id: str
@@ -92,6 +96,7 @@ class PipelineSettings:
     detectors: tuple[str, ...] = ("mahalanobis", "autoencoder")
     alarm: AlarmSettings = field(default_factory=AlarmSettings)
     operating: OperatingSettings = field(default_factory=OperatingSettings)
+    context: tuple[ContextChannel, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +154,11 @@ class Pipeline:
         self.operating = settings.operating
         if self.operating.nominal_speed_rpm is None:
             self.operating = replace(self.operating, nominal_speed_rpm=settings.speed_rpm)
+        if settings.context:
+            widths = [
+                (c.name, c.state_width) for c in settings.context if c.state_width is not None and c.name != SPEED
+            ]
+            self.operating = replace(self.operating, context_widths=tuple(widths))
         self.facts = SummaryFacts(
             asset_id=settings.asset_id,
             machine=settings.machine,
@@ -239,6 +249,8 @@ class Pipeline:
             rms_m_s2=self._level(features, window),
             learnt=state.learnt_level,
             speed_rpm=window.speed_rpm,
+            context=window.context,
+            is_learnt=state.is_learnt,
         )
         state = replace(state, operating=operating)
         score = zone = health = change = baseline = None
@@ -252,15 +264,19 @@ class Pipeline:
             state, change = self._alarm(state, score, zone, features, window, clipped=clipped)
             if not clipped:
                 state = self._learn(state, vector, score, zone)
+        elif operating_state.is_running(operating.state):
+            zone = self._zone_of(features, 1.0)
+            if zone in HEALTH_CAP_BY_ZONE:
+                state, change = self._alarm(state, None, zone, features, window, clipped=clipped)
         progress = _progress(state, operating.state, self.settings.learning_windows)
-        state, summary, key = self._turn_summary(state, window, operating.state)
+        # What has not been learnt is not named as if it were known: its windows belong to no baseline's trend.
+        name = UNKNOWN if operating.is_new and state.baseline(operating.state) is None else operating.state
+        state, summary, key = self._turn_summary(state, window, name)
         assert state.summary is not None  # noqa: S101 - _turn_summary opened it
         judgement = Judgement(score, health, zone, progress)
         opened = summarising.add(state.summary, self.facts, features.ravel(), window.end_ns, judgement)
         normal = None if baseline is None else self._normal(baseline)
-        outcome = Outcome(
-            features, operating.state, score, health, zone, progress, change, None, (), summary, key, normal
-        )
+        outcome = Outcome(features, name, score, health, zone, progress, change, None, (), summary, key, normal)
         return replace(state, summary=opened), outcome
 
     def _normal(self, baseline: Baseline) -> NDArray[np.float32]:

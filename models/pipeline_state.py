@@ -53,6 +53,22 @@ class PipelineState:
         known = self.learnt.get(operating_state)
         return known if isinstance(known, Baseline) else None
 
+    @property
+    def is_learnt(self) -> bool:
+        """Return whether at least one operating state has been learnt."""
+        return any(isinstance(known, Baseline) for known in self.learnt.values())
+
+    def learning_progress(self, windows: int) -> dict[str, float]:
+        """Return how far the learning of each operating state is, 0 to 1.
+
+        Args:
+            windows: so many make a baseline.
+        """
+        return {
+            name: 1.0 if isinstance(known, Baseline) else min(len(known.vectors) / windows, 1.0)
+            for name, known in self.learnt.items()
+        }
+
     def with_learnt(self, operating_state: str, known: Learning | Baseline) -> PipelineState:
         """Return the state with what is known of one condition replaced."""
         return replace(self, learnt={**self.learnt, operating_state: known})
@@ -93,8 +109,7 @@ class PipelineState:
             operating=OperatingMemory(
                 **{
                     **operating,
-                    "conditions": tuple(operating["conditions"]),
-                    "last_rms_m_s2": tuple(operating["last_rms_m_s2"]),
+                    **{name: tuple(value) for name, value in operating.items() if isinstance(value, list)},
                 }
             ),
             learnt=learnt,
