@@ -206,8 +206,12 @@ class LearningTable(Table):
 class AlarmTable(Table):
     """When a score becomes an alarm; models.alarming explains each."""
 
-    on_windows: tuple[int, int] = Field(default=(3, 5), strict=False)
+    on_windows: tuple[int, int] = Field(default=(4, 5), strict=False)
+    on_decisions: tuple[int, int] = Field(default=(10, 12), strict=False)
+    decision_s: float = Field(default=60.0, ge=0.0)
+    """Windows of a minute decide together; 0: every window decides, for recordings in time-lapse."""
     off_windows: int = Field(default=10, ge=1)
+    off_decisions: int = Field(default=3, ge=1)
     on_score: Positive = 1.0
     off_score: Positive = 0.8
     alert_score: Positive = 2.0

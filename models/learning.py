@@ -6,10 +6,13 @@ In order:
 2. When there are enough, it looks whether they tell one story: if the second half lies elsewhere than the first, as
    with a machine warming up, the older half is dropped and learning goes on; a few times, then it is taken as it is.
 3. `Baseline` is fitted: every detector on the same windows, each with its own threshold. The score of a window is the
-   largest of its detectors, for what rose above normal.
-4. The baseline follows the machine slowly while it is normal: each window moves the centre by 1/τ of its distance, at
-   most 3 σ, never while an alarm stands, and never further from what was learnt than a factor of two. The last limit is
-   the slow judge: wear that would be followed window by window still raises the score in the end.
+   largest of its detectors, for what rose above normal and for what has another shape than normal.
+4. The baseline follows the machine slowly while it is normal, at most 3 σ of a window's distance, never while an alarm
+   stands, and never further from what was learnt than a factor of two. It follows time and not windows: its time
+   constant is its own age, up to so many decisions (minutes). What was learnt in half a minute has seen little of what
+   is normal and must give way soon; what has stood for hours hardly moves.
+5. The slow trend: a channel that has been followed as a whole to twice its learnt level scores 1.0 for that alone.
+   Wear that would be followed window by window still raises the score in the end.
 """
 
 from __future__ import annotations
@@ -20,6 +23,7 @@ from typing import TYPE_CHECKING, Final, Self
 
 import numpy as np
 
+from models.detectors.calibration import USUAL_WINDOWS
 from models.detectors.scaling import Scaling, fit_scaling
 from models.detectors.table import DETECTORS
 from models.state_bytes import pack, unpack
@@ -41,10 +45,13 @@ UNSTEADY_SIGMA: Final = 2.0
 """Halves of the learning windows whose centres are further apart (RMS over the features) are two stories."""
 MAX_EXTENSIONS: Final = 4
 CLIP_SIGMA: Final = 3.0
+LARGEST_GAIN: Final = 1.0 / USUAL_WINDOWS
+"""No single window moves the centre further than it would have as one of the usual number of learning windows."""
 LARGEST_DRIFT: Final = float(np.log(2.0))
-"""A factor of two (6 dB) in any feature is a change worth a look, however slowly it came (ISO 13373-1, trending)."""
-_LEARNING_VERSION: Final = 1
-_BASELINE_VERSION: Final = 1
+"""A factor of two (6 dB) is a change worth a look, however slowly it came (ISO 13373-1, trending)."""
+_LEARNING_VERSION: Final = 2
+_FIT_VERSION: Final = 1
+_BASELINE_VERSION: Final = 2
 
 
 def judged(feature_names: Sequence[str]) -> tuple[str, ...]:
@@ -75,14 +82,19 @@ class Learning:
     Attributes:
         vectors: (n, d) logarithms of features, oldest first.
         extensions: how often the older half was dropped.
+        decisions: how long it has been learning, in decisions (`elapsed_decisions`).
+        last_ns: end of the newest window.
     """
 
     vectors: NDArray[np.float32]
     extensions: int = 0
+    decisions: float = 0.0
+    last_ns: int | None = None
 
     def to_bytes(self) -> bytes:
         """Return the collected windows as bytes."""
-        return pack("learning", _LEARNING_VERSION, {"extensions": self.extensions}, {"vectors": self.vectors})
+        values = {"extensions": self.extensions, "decisions": self.decisions, "last_ns": self.last_ns}
+        return pack("learning", _LEARNING_VERSION, values, {"vectors": self.vectors})
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Self:
@@ -92,7 +104,9 @@ class Learning:
             StateError: the bytes are damaged or something else.
         """
         fields = unpack(data, "learning", _LEARNING_VERSION)
-        return cls(fields.array("vectors"), fields.value("extensions"))
+        return cls(
+            fields.array("vectors"), fields.value("extensions"), fields.value("decisions"), fields.value("last_ns")
+        )
 
 
 @dataclass(frozen=True)
@@ -115,7 +129,7 @@ class Fit:
         arrays = {"centre": self.scaling.centre, "scale": self.scaling.scale}
         parts = {detector.name: detector.to_bytes() for detector in self.detectors}
         values = {"detectors": list(parts), "channels": self.channels}
-        return pack("fit", _BASELINE_VERSION, values, {**arrays, **parts})
+        return pack("fit", _FIT_VERSION, values, {**arrays, **parts})
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Self:
@@ -124,7 +138,7 @@ class Fit:
         Raises:
             StateError: the bytes are damaged or something else.
         """
-        fields = unpack(data, "fit", _BASELINE_VERSION)
+        fields = unpack(data, "fit", _FIT_VERSION)
         detectors = tuple(DETECTORS[name].from_bytes(fields.nested(name)) for name in fields.value("detectors"))
         return cls(Scaling(fields.array("centre"), fields.array("scale")), detectors, fields.value("channels"))
 
@@ -136,10 +150,14 @@ class Baseline:
     Attributes:
         fit: what was learnt.
         drift: (d,) distance of the present centre from the learnt one, in logarithms.
+        decisions: how old it is, learning included, in decisions (`elapsed_decisions`).
+        last_ns: end of the last window that it was learnt from or followed.
     """
 
     fit: Fit
     drift: NDArray[np.float32]
+    decisions: float = 0.0
+    last_ns: int | None = None
 
     @property
     def centre(self) -> NDArray[np.float32]:
@@ -151,28 +169,55 @@ class Baseline:
         """Return the median score of healthy windows."""
         return max(detector.typical for detector in self.fit.detectors)
 
-    def score(self, vector: NDArray[np.float32]) -> float:
-        """Return how unusual one window is, 1.0 = threshold: the largest of the detectors.
-
-        Only what rose counts. A fault adds vibration somewhere; what does nothing but take away is a process that asks
-        for less, a machine that coasts, or a stop. On the FEMTO runs this costs no detection.
+    def trend(self, vector: NDArray[np.float32]) -> float:
+        """Return how far the loudest channel has been followed as a whole and still is, 1.0 = twice its learnt level.
 
         Args:
             vector: (d,) from `to_vector`.
         """
-        undrifted = np.maximum(vector - self.drift, self.fit.scaling.centre)[None]
-        return max(float(detector.score(undrifted)[0]) for detector in self.fit.detectors)
+        followed = np.median(self.drift.reshape(self.fit.channels, -1), axis=1)
+        present = np.median((vector - self.fit.scaling.centre).reshape(self.fit.channels, -1), axis=1)
+        return max(float(np.minimum(followed, present).max()) / LARGEST_DRIFT, 0.0)
 
-    def followed(self, vector: NDArray[np.float32], tracking_windows: int) -> Baseline:
-        """Return the baseline moved towards one normal window by 1/`tracking_windows` of its distance."""
+    def score(self, vector: NDArray[np.float32]) -> float:
+        """Return how unusual one window is, 1.0 = threshold: the largest of the detectors and of the slow trend.
+
+        What a channel has lost as a whole does not count: what does nothing but take away is a process that asks for
+        less, a machine that coasts, or a stop. Given back what most of its features have lost, it counts in both
+        directions what differs: a gearbox with a broken tooth may be quieter than a whole one, and of another shape.
+
+        Args:
+            vector: (d,) from `to_vector`.
+        """
+        centre = self.fit.scaling.centre
+        deviations = (vector - self.drift - centre).reshape(self.fit.channels, -1)
+        common_fall = np.minimum(np.median(deviations, axis=1, keepdims=True), 0.0)
+        judged_vector = (centre + (deviations - common_fall).ravel()).astype(np.float32, copy=False)[None]
+        return max(self.trend(vector), *(float(detector.score(judged_vector)[0]) for detector in self.fit.detectors))
+
+    def followed(
+        self, vector: NDArray[np.float32], end_ns: int, *, tracking_decisions: float, decision_ns: int
+    ) -> Baseline:
+        """Return the baseline moved towards one normal window.
+
+        Args:
+            vector: (d,) from `to_vector`.
+            end_ns: end of its window.
+            tracking_decisions: time constant of a baseline that is at least as old; a younger one's is its age.
+            decision_ns: see `elapsed_decisions`.
+        """
+        elapsed = elapsed_decisions(self.last_ns, end_ns, decision_ns)
+        decisions = self.decisions + elapsed
+        gain = min(elapsed / min(tracking_decisions, decisions), LARGEST_GAIN) if elapsed else 0.0
         scaling = self.fit.scaling
         distance = np.clip(scaling.standardise(vector - self.drift), -CLIP_SIGMA, CLIP_SIGMA) * scaling.scale
-        drift = np.clip(self.drift + distance / tracking_windows, -LARGEST_DRIFT, LARGEST_DRIFT)
-        return replace(self, drift=drift.astype(np.float32, copy=False))
+        drift = np.clip(self.drift + gain * distance, -LARGEST_DRIFT, LARGEST_DRIFT)
+        return replace(self, drift=drift.astype(np.float32, copy=False), decisions=decisions, last_ns=end_ns)
 
     def to_bytes(self) -> bytes:
         """Return the baseline as bytes."""
-        return pack("baseline", _BASELINE_VERSION, {}, {"drift": self.drift, "fit": self.fit.encoded})
+        values = {"decisions": self.decisions, "last_ns": self.last_ns}
+        return pack("baseline", _BASELINE_VERSION, values, {"drift": self.drift, "fit": self.fit.encoded})
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Self:
@@ -182,7 +227,8 @@ class Baseline:
             StateError: the bytes are damaged or something else.
         """
         fields = unpack(data, "baseline", _BASELINE_VERSION)
-        return cls(Fit.from_bytes(fields.nested("fit")), fields.array("drift"))
+        fit = Fit.from_bytes(fields.nested("fit"))
+        return cls(fit, fields.array("drift"), fields.value("decisions"), fields.value("last_ns"))
 
 
 def begin(width: int) -> Learning:
@@ -190,25 +236,58 @@ def begin(width: int) -> Learning:
     return Learning(np.empty((0, width), np.float32))
 
 
+def elapsed_decisions(last_ns: int | None, end_ns: int, decision_ns: int) -> float:
+    """Return how much of a decision has passed between two windows, 0 to 1.
+
+    Windows that are rarer than decisions are one decision each, however long the machine or the sensor slept. Of a
+    first window nothing is known, and a clock that went back has not taken time away.
+
+    >>> [elapsed_decisions(last, 90, decision_ns=60) for last in (None, 60, 0, 100)]
+    [0.0, 0.5, 1.0, 0.0]
+
+    Args:
+        last_ns: end of the window before, None before the first.
+        end_ns: end of this one.
+        decision_ns: length of a decision, 0 where every window is one.
+    """
+    if last_ns is None:
+        return 0.0
+    if decision_ns == 0:
+        return 1.0
+    return min(max(end_ns - last_ns, 0) / decision_ns, 1.0)
+
+
 def learn(
-    learning: Learning, vector: NDArray[np.float32], *, windows: int, detectors: Sequence[str], channels: int
+    learning: Learning,
+    vector: NDArray[np.float32],
+    end_ns: int,
+    *,
+    windows: int,
+    detectors: Sequence[str],
+    channels: int,
+    decision_ns: int,
 ) -> Learning | Baseline:
     """Return the collection with one more window, or the baseline when that was the last one needed.
 
     Args:
         learning: so far.
         vector: (d,) from `to_vector`, of a good window in steady running.
+        end_ns: end of its window.
         windows: so many are needed.
         detectors: names of rows of `DETECTORS`.
         channels: the vector holds so many channels, one after the other.
+        decision_ns: see `elapsed_decisions`.
     """
     vectors = np.concatenate([learning.vectors, vector[None]])
+    decisions = learning.decisions + elapsed_decisions(learning.last_ns, end_ns, decision_ns)
     if len(vectors) < windows:
-        return replace(learning, vectors=vectors)
+        return Learning(vectors, learning.extensions, decisions, end_ns)
     if learning.extensions < MAX_EXTENSIONS and halves_apart(vectors) > UNSTEADY_SIGMA:
-        return Learning(vectors[len(vectors) // 2 :], learning.extensions + 1)
+        # The half that stays is as old as half of the windows.
+        return Learning(vectors[len(vectors) // 2 :], learning.extensions + 1, decisions / 2.0, end_ns)
     fitted = tuple(DETECTORS[name].fit(vectors, groups=channels) for name in detectors)
-    return Baseline(Fit(fit_scaling(vectors), fitted, channels), np.zeros(vectors.shape[1], np.float32))
+    fit = Fit(fit_scaling(vectors), fitted, channels)
+    return Baseline(fit, np.zeros(vectors.shape[1], np.float32), decisions, end_ns)
 
 
 def halves_apart(vectors: NDArray[np.float32]) -> float:

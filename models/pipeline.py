@@ -51,7 +51,9 @@ SENSOR_CAUSES: Final = (QualityCause.NOT_FINITE, QualityCause.CONSTANT, QualityC
 """What is the sensor's or its cable's doing. A gap or a clock jump lies in the stream: such a window is good."""
 BLIND_CAUSES: Final = {QualityCause.NOT_FINITE, QualityCause.CONSTANT, QualityCause.TOO_SHORT, QualityCause.NO_DATA}
 """With these nothing can be computed. A clipped window only understates: it may raise an alarm, never clear one."""
-SENSOR_ALARM: Final = AlarmSettings(on_windows=(5, 5), off_windows=10, alert_score=1.0)
+SENSOR_ALARM: Final = AlarmSettings(
+    on_windows=(5, 5), on_decisions=(5, 5), decision_s=0.0, off_windows=10, off_decisions=1, alert_score=1.0
+)
 """Five windows without a break are no loose moment of a plug. Alert: nobody is watching the machine meanwhile."""
 HEALTH_SMOOTHING: Final = 0.2
 """Weight of the newest window in the health index: it follows within about ten windows and does not twitch."""
@@ -73,8 +75,8 @@ class PipelineSettings:
         speed_rpm: nominal speed, or None.
         machine_group, support: ISO 20816-3; both or none.
         learning_windows: so many good windows make the baseline of a condition, at least 8.
-        tracking_windows: time constant with which the baseline follows a normal machine (300 windows: 1 to 3 false
-            alarms per machine-month on real streams; 100 follows faults away sooner).
+        tracking_decisions: time constant with which an old baseline follows a normal machine, in decisions of the
+            alarm (300 minutes: five hours; a third of it follows faults away sooner).
         summary_interval_s: a summary every so often.
         detectors: rows of `models.detectors.table.DETECTORS`; the score is their largest.
         alarm, operating: see there.
@@ -91,7 +93,7 @@ class PipelineSettings:
     machine_group: int | None = None
     support: str | None = None
     learning_windows: int = 60
-    tracking_windows: int = 300
+    tracking_decisions: int = 300
     summary_interval_s: float = 60.0
     detectors: tuple[str, ...] = ("mahalanobis", "autoencoder")
     alarm: AlarmSettings = field(default_factory=AlarmSettings)
@@ -263,7 +265,7 @@ class Pipeline:
                 state, health = self._health(state, score, baseline, zone)
             state, change = self._alarm(state, score, zone, features, window, clipped=clipped)
             if not clipped:
-                state = self._learn(state, vector, score, zone)
+                state = self._learn(state, vector, window.end_ns, score, zone)
         elif operating_state.is_running(operating.state):
             zone = self._zone_of(features, 1.0)
             if zone in HEALTH_CAP_BY_ZONE:
@@ -333,7 +335,7 @@ class Pipeline:
         return replace(state, alarm=alarm), change
 
     def _learn(
-        self, state: PipelineState, vector: NDArray[np.float32], score: float | None, zone: str | None
+        self, state: PipelineState, vector: NDArray[np.float32], end_ns: int, score: float | None, zone: str | None
     ) -> PipelineState:
         """Learn from a window, or follow it; never from a machine in alarm or one that ISO calls dangerous."""
         if state.alarm.active or zone == "D":
@@ -344,14 +346,21 @@ class Pipeline:
             known = learning.learn(
                 known,
                 vector,
+                end_ns,
                 windows=settings.learning_windows,
                 detectors=settings.detectors,
                 channels=len(settings.channel_names),
+                decision_ns=settings.alarm.decision_ns,
             )
             if isinstance(known, learning.Baseline):
                 state = replace(state, learnt_level=self._quietest(state.learnt_level, known))
         elif score is not None:
-            known = known.followed(vector, settings.tracking_windows)
+            known = known.followed(
+                vector,
+                end_ns,
+                tracking_decisions=settings.tracking_decisions,
+                decision_ns=settings.alarm.decision_ns,
+            )
         return state.with_learnt(name, known)
 
     def _turn_summary(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from models.alarming import AlarmMemory
+from models.alarming import AlarmMemory, Decision
 from models.contract.vocabulary import Severity
 from models.learning import Baseline, Learning
 from models.operating_state import LearntLevel, OperatingMemory
@@ -127,6 +127,7 @@ def _alarm_memory(values: Mapping[str, Any]) -> AlarmMemory:
         **{
             **values,
             "recent": tuple((score, end_ns) for score, end_ns in values["recent"]),
+            "decisions": tuple(Decision(*counts) for counts in values.get("decisions", ())),
             "severity": None if severity is None else Severity(severity),
         }
     )

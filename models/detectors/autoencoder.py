@@ -37,7 +37,7 @@ BASE_NETWORK: Final = Path(__file__).with_name("base_autoencoder.tflite")
 BASE_DESCRIPTION: Final = BASE_NETWORK.with_suffix(".toml")
 INPUT_RANGE: Final = 6.0
 """Standardised values beyond are no longer a question of pattern; int8 then resolves 0.05."""
-MARGIN: Final = 4.5
+MARGIN: Final = 3.0
 """Half as much again as for a distance fitted to the machine itself: what the shared network cannot reproduce has the
 heavier tail when something knocks (1.2 times on simulated healthy machines, 1.4 on the quiet part of FEMTO runs)."""
 _VERSION: Final = 1

@@ -17,6 +17,10 @@ GROUP: Final = "demo-plant"
 GATEWAY: Final = "gateway-1"
 HOST_ID: Final = "plantpulse"
 
+TIME_LAPSE_ALARM: Final[Mapping[str, object]] = {"on_decisions": [3, 5], "decision_s": 0.0, "off_decisions": 1}
+"""A demo shows in a minute what takes a plant hours to weeks, so every window decides. A real gateway leaves these keys
+out: windows of a minute decide together, and what is not severe must last ten minutes of twelve."""
+
 _NAMESPACE: Final = uuid.UUID("6f1b3f0e-58f5-4a53-9a4e-8d5c2f0c7c11")
 """Asset ids are made from it and the seed: the same plant has the same ids wherever it runs."""
 
@@ -89,6 +93,7 @@ def _machine_lines(machine: DemoMachine, asset_id: str) -> list[str]:
         lines += _table("[[machine.channel]]", _channel_keys(channel))
     lines += _table("[machine.window]", {"length_s": machine.window_s, "overlap": machine.overlap})
     lines += _table("[machine.learning]", {"windows": machine.learning_windows})
+    lines += _table("[machine.alarm]", TIME_LAPSE_ALARM)
     if machine.evidence:
         lines += _table("[machine.evidence]", machine.evidence)
     return lines

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -12,7 +13,8 @@ from models import alarming
 from models.alarming import AlarmChange, AlarmMemory, AlarmSettings, AlarmSettingsError
 from models.contract.vocabulary import AlarmState, Severity
 
-SETTINGS = AlarmSettings(on_windows=(3, 5), off_windows=4, off_score=0.8)
+WINDOW_BY_WINDOW = AlarmSettings(on_windows=(3, 5), on_decisions=(3, 5), decision_s=0.0, off_decisions=1)
+SETTINGS = replace(WINDOW_BY_WINDOW, off_windows=4, off_score=0.8)
 
 
 def after(scores: list[float], memory: AlarmMemory | None = None, settings: AlarmSettings = SETTINGS, zones=None):
@@ -72,7 +74,7 @@ def test_a_zone_must_last_like_a_score_before_it_counts():
 
 
 def test_without_a_zone_a_danger_score_is_danger_only_once_it_has_lasted():
-    settings = AlarmSettings(on_windows=(3, 5), off_windows=4, danger_windows=100)
+    settings = replace(SETTINGS, danger_windows=100)
     _, changes = after([4.5] * 99 + [3.9] + [4.5] * 100, settings=settings)
     assert [(window, change.severity) for window, change in changes] == [(2, Severity.ALERT), (199, Severity.DANGER)]
 
@@ -108,6 +110,70 @@ def test_coming_back_counts_an_occurrence_and_starts_with_the_severity_of_then()
     assert changes[2][1].since_ns == 7
 
 
+SHIPPED = AlarmSettings()
+HALF_SECOND_NS = 500_000_000
+
+
+def after_shipped(scores, hop_ns=HALF_SECOND_NS, memory=None, begin_ns=0):
+    """Return the memory and the changes, as (seconds since the first window, change), under the default profile."""
+    memory, changes = memory or AlarmMemory(), []
+    for index, score in enumerate(scores):
+        memory, change = alarming.step(memory, SHIPPED, score, judged=True, end_ns=begin_ns + index * hop_ns)
+        if change:
+            changes.append((index * hop_ns / 1e9, change))
+    return memory, changes
+
+
+def minutes(*scores):
+    """Return two windows a second for so many minutes."""
+    return [score for score in scores for _ in range(120)]
+
+
+def test_a_severe_onset_is_an_alarm_within_five_seconds_of_its_first_window():
+    (at_s, change), *more = after_shipped(minutes(0.3, 0.3) + [2.1] * 20)[1]
+    assert at_s - 120.0 <= 5.0
+    assert (change.severity, change.since_ns) == (Severity.ALERT, 120 * 10**9)
+    assert more == []
+
+
+@pytest.mark.parametrize("hop_ns", [HALF_SECOND_NS, 10 * 10**9, 60 * 10**9])
+def test_a_slow_onset_is_an_alarm_within_fifteen_minutes_however_many_windows_a_minute_has(hop_ns):
+    quiet = [0.3] * (20 * 60 * 10**9 // hop_ns)
+    _, changes = after_shipped(quiet + [1.1] * (20 * 60 * 10**9 // hop_ns), hop_ns)
+    ((at_s, change),) = changes
+    assert 8 * 60.0 <= at_s - 20 * 60.0 <= 15 * 60.0
+    assert (change.severity, change.since_ns) == (Severity.WATCH, 20 * 60 * 10**9)
+
+
+def test_snapshots_rarer_than_a_minute_are_a_decision_each():
+    hop_ns = 600 * 10**9
+    _, changes = after_shipped([0.3] * 20 + [1.1] * 20, hop_ns)
+    assert [at_s for at_s, _ in changes] == [29 * 600.0]
+
+
+def test_what_is_barely_beyond_the_threshold_for_nine_minutes_of_twelve_raises_nothing():
+    assert after_shipped(minutes(*([0.3] + [1.5] * 3) * 40))[1] == []
+
+
+def test_knocks_have_no_say_in_a_minute_and_none_in_the_fast_judge():
+    # Three of five windows, again and again, but fewer than half of a minute's.
+    knocking = ([3.0, 0.3, 3.0, 0.3, 3.0] + [0.3] * 5) * 12
+    assert after_shipped(knocking * 30)[1] == []
+
+
+def test_a_severe_score_that_comes_again_each_minute_is_one_alarm_and_ends_three_minutes_after_the_last():
+    comes_and_goes = ([2.5] * 6 + [0.3] * 114) * 20
+    _, changes = after_shipped(comes_and_goes + minutes(*[0.3] * 5))
+    assert [change.state for _, change in changes] == [AlarmState.ACTIVE, AlarmState.RETURNED]
+    assert 2 * 60.0 <= changes[1][0] - 19 * 60.0 - 2.5 <= 4 * 60.0
+
+
+def test_the_gateways_configuration_ships_the_same_profile():
+    from edge_agent.configuration import AlarmTable
+
+    assert AlarmSettings(**AlarmTable().model_dump()) == SHIPPED
+
+
 def test_windows_that_cannot_be_judged_change_nothing():
     memory, _ = after([1.5, 1.5])
     for score in (9.0, 0.0, math.nan):
@@ -141,6 +207,7 @@ def test_states_alternate_revisions_rise_by_one_and_the_memory_stays_bounded(sco
     returned = [c.occurrence for c in raised if c.state is AlarmState.RETURNED]
     assert len(returned) == len(set(returned))
     assert len(memory.recent) <= SETTINGS.on_windows[1]
+    assert len(memory.decisions) <= SETTINGS.on_decisions[1]
 
 
 @pytest.mark.parametrize(
@@ -148,7 +215,12 @@ def test_states_alternate_revisions_rise_by_one_and_the_memory_stays_bounded(sco
     [
         ({"on_windows": (6, 5)}, "on_windows"),
         ({"on_windows": (0, 5)}, "on_windows"),
+        ({"on_decisions": (13, 12)}, "on_decisions"),
+        ({"decision_s": -1.0}, "decision_s"),
+        ({"decision_s": math.inf}, "decision_s"),
         ({"off_windows": 0}, "off_windows"),
+        ({"off_decisions": 0}, "off_decisions"),
+        ({"off_decisions": 13}, "off_decisions"),
         ({"off_score": 1.5}, "off_score"),
         ({"alert_score": 5.0}, "must rise"),
         ({"danger_windows": 2}, "danger_windows"),
