@@ -374,12 +374,23 @@ async def _next_block(blocks: AsyncIterator[Block], stopping: asyncio.Task[objec
     """Return the next block, or None when there is none or the agent is to stop."""
     if stopping.done():
         return None
-    following = asyncio.ensure_future(anext(blocks, None))
+    # Interrupted in place and not raced as a task of its own: blocks are frequent, and a task costs more than a block.
     try:
-        await asyncio.wait((following, stopping), return_when=asyncio.FIRST_COMPLETED)
-        return following.result() if following.done() else None
-    finally:
-        if not following.done():
-            following.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await following
+        async with asyncio.timeout(None) as patience:
+            waiting = True
+
+            def interrupt(_: object) -> None:
+                # Called one turn of the loop later: the block may have come meanwhile.
+                if waiting:
+                    patience.reschedule(0.0)
+
+            stopping.add_done_callback(interrupt)
+            try:
+                return await anext(blocks, None)
+            finally:
+                waiting = False
+                stopping.remove_done_callback(interrupt)
+    except TimeoutError:
+        if patience.expired():
+            return None
+        raise

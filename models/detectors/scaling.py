@@ -46,3 +46,24 @@ def fit_scaling(vectors: NDArray[np.float32], scale_floor: float = LOG_SCALE_FLO
     centre = np.median(vectors, axis=0)
     scale = MAD_TO_SIGMA * np.median(np.abs(vectors - centre), axis=0)
     return Scaling(centre.astype(np.float32), np.maximum(scale, scale_floor).astype(np.float32))
+
+
+def row_medians(values: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Return the median of each row; for the few numbers of one window, `np.median` takes ten times as long.
+
+    >>> row_medians(np.float32([[3.0, 1.0, 2.0], [9.0, 7.0, 7.0]]))
+    array([2., 7.], dtype=float32)
+    >>> row_medians(np.float32([[1.0, 4.0, 2.0, 9.0]]))
+    array([3.], dtype=float32)
+
+    Args:
+        values: (rows, n), n at least 1, all of them numbers.
+
+    Returns:
+        (rows,), of the type of the values.
+    """
+    ordered = np.sort(values, axis=1)
+    middle = ordered.shape[1] // 2
+    if ordered.shape[1] % 2:
+        return np.asarray(ordered[:, middle])
+    return np.asarray((ordered[:, middle - 1] + ordered[:, middle]) / ordered.dtype.type(2))

@@ -1,5 +1,7 @@
 """A sensor for the benchmark: blocks come off a file as they come off a driver, and nothing else stays in memory.
 
+As fast as possible they come from memory instead: what is measured then is what the agent makes of samples it has.
+
 What the healthy machine sounds like is one file, played again and again; from `fault_from_s` on it is another one, of
 the same length. A file holds blocks of a quarter of a second, one after the other, float32 (channels, samples) in m/s².
 It is a source like those of `edge_agent.sources`; the benchmark's own process adds it to their table.
@@ -7,9 +9,11 @@ It is a source like those of `edge_agent.sources`; the benchmark's own process a
 
 from __future__ import annotations
 
+import contextlib
+import math
 import time
 from pathlib import Path  # noqa: TC003 - pydantic reads the annotations
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, BinaryIO, Final
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
@@ -18,7 +22,9 @@ from edge_agent.sources.base import Pace, SourceFacts
 from models.signal.windows import Block
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
+
+    from numpy.typing import NDArray
 
     from edge_agent.sources.base import SourcePosition, SourceRequest
 
@@ -51,22 +57,40 @@ class Sensor:
         rate = self.facts.sample_rate_hz
         count = round(BLOCK_S * rate)
         shape = (len(self.facts.channels), count)
-        block_bytes = shape[0] * count * np.dtype(np.float32).itemsize
         now_ns = time.time_ns()
         first_ns = now_ns if self._request.start_ns is None else self._request.start_ns
         pace = Pace(first_ns, now_ns, self._request.speed)
         healthy, faulty = (self._request.directory / path for path in (self._options.healthy, self._options.faulty))
-        with healthy.open("rb") as healthy_file, faulty.open("rb") as faulty_file:
-            size = healthy.stat().st_size
+        read = _in_memory if self._request.speed == math.inf else _from_file
+        with contextlib.ExitStack() as files:
+            healthy_block, faulty_block = (
+                read(files.enter_context(path.open("rb")), shape) for path in (healthy, faulty)
+            )
             index = start.next_index
             while True:
                 end_ns = first_ns + round((index + count) * 1e9 / rate)
                 await pace.wait(end_ns, time.time_ns)
-                file = healthy_file if index / rate < self._options.fault_from_s else faulty_file
-                file.seek(index // count * block_bytes % size)
-                samples = np.frombuffer(file.read(block_bytes), np.float32).reshape(shape)
-                yield Block(index, start.epoch, samples, end_ns, self.facts.speed_rpm, WORD_BYTES)
+                block = healthy_block if index / rate < self._options.fault_from_s else faulty_block
+                yield Block(index, start.epoch, block(index // count), end_ns, self.facts.speed_rpm, WORD_BYTES)
                 index += count
+
+
+def _in_memory(file: BinaryIO, shape: tuple[int, int]) -> Callable[[int], NDArray[np.float32]]:
+    """Return what gives the block of a number, from memory: nothing but the agent's work takes time."""
+    blocks = np.frombuffer(file.read(), np.float32).reshape(-1, *shape)
+    return lambda number: blocks[number % len(blocks)]
+
+
+def _from_file(file: BinaryIO, shape: tuple[int, int]) -> Callable[[int], NDArray[np.float32]]:
+    """Return what gives the block of a number, from the file, as from a driver: each in memory of its own."""
+    block_bytes = shape[0] * shape[1] * np.dtype(np.float32).itemsize
+    size = file.seek(0, 2)
+
+    def block(number: int) -> NDArray[np.float32]:
+        file.seek(number * block_bytes % size)
+        return np.frombuffer(file.read(block_bytes), np.float32).reshape(shape)
+
+    return block
 
 
 def open_source(request: SourceRequest, options: Options) -> Sensor:
