@@ -2,8 +2,12 @@
 
 A bearing's geometry fixes, per turn of the shaft, how often a ball passes a point of the outer race (BPFO), of the
 inner race (BPFI), how often a ball spins (BSF) and how often the cage goes round (FTF). These four *orders* are all
-the diagnosis needs. They come from a geometry, from a maker's table, or by name from `bearings.csv`, the small
-library beside this file, whose every row names its source.
+the diagnosis needs. They come by name from `bearings.csv`, the small library beside this file, whose every row names
+its source, or are written where a name would stand: a geometry (`balls=9,ball=7.94,pitch=39.04,angle=0`, lengths in
+any unit) or the orders of a maker's table (`bpfo=3.585,bpfi=5.415,bsf=2.357,ftf=0.398`).
+
+Makers change the inside of a bearing under one designation, so the library holds what somebody measured with, no
+more; a bearing that is not in it is better given by its maker's numbers than by a similar one.
 """
 
 from __future__ import annotations
@@ -20,6 +24,10 @@ from typing import Final
 from models.contract.errors import InputError
 
 LIBRARY_FILE: Final = "bearings.csv"
+ORDER_WORDS: Final = frozenset({"bpfo", "bpfi", "bsf", "ftf"})
+GEOMETRY_WORDS: Final = frozenset({"balls", "ball", "pitch"})
+STEEPEST_ANGLE_DEG: Final = 89.0
+"""A contact angle of 90° is an axial bearing, whose balls pass both rings at the same rate."""
 MAX_ORDER: Final = 200.0
 """No bearing has more than some hundred rolling elements; beyond this a number is a frequency typed as an order."""
 
@@ -69,7 +77,8 @@ class Bearing:
             contact_angle_deg: 0 for a deep groove ball bearing under radial load.
 
         Raises:
-            BearingError: fewer than 3 balls, or balls larger than their circle.
+            BearingError: fewer than 3 balls, balls that are larger than their circle or overlap on it, or an angle that
+                is none.
 
         Source: R. B. Randall, Vibration-based Condition Monitoring, Wiley 2011, section 2.2.3.
 
@@ -82,6 +91,13 @@ class Bearing:
                 f"bearing {name}: {balls} balls of {ball_diameter:g} on a circle of {pitch_diameter:g} do not fit; "
                 "give at least 3 balls, smaller than the pitch circle"
             )
+        if balls * math.asin(ball_diameter / pitch_diameter) > math.pi:
+            raise BearingError(
+                f"bearing {name}: {balls} balls of {ball_diameter:g} do not fit side by side on a circle of "
+                f"{pitch_diameter:g}; check the diameters (a radius, or another unit?)"
+            )
+        if not 0.0 <= contact_angle_deg <= STEEPEST_ANGLE_DEG:
+            raise BearingError(f"bearing {name}: a contact angle of {contact_angle_deg:g}° cannot be; give 0 to 89")
         ratio = ball_diameter / pitch_diameter * math.cos(math.radians(contact_angle_deg))
         return cls(
             name=name,
@@ -122,14 +138,24 @@ def bearing_library() -> tuple[LibraryRow, ...]:
 
 
 def find_bearing(name: str) -> Bearing:
-    """Return a bearing of the library by its name or one of its aliases; spaces, dashes and case do not matter.
+    """Return a bearing by what people write: a name of the library, a geometry, or orders.
+
+    Args:
+        name: a name or alias of the library (spaces, dashes and case do not matter), or `balls=`, `ball=`, `pitch=` and
+            perhaps `angle=` (degrees), or `bpfo=`, `bpfi=`, `bsf=` and `ftf=`, with commas between them.
 
     Raises:
-        BearingError: no such bearing; names the nearest ones.
+        BearingError: no such bearing; names the nearest ones. A geometry or orders that no bearing can have.
 
     >>> find_bearing("skf 6205").name
     '6205-2RS JEM'
+    >>> round(find_bearing("balls=9, ball=0.3126, pitch=1.537").bpfo, 4)
+    3.5848
+    >>> find_bearing("bpfo=3.585,bpfi=5.415,bsf=2.357,ftf=0.398").bpfi
+    5.415
     """
+    if "=" in name:
+        return _from_numbers(name)
     known = {_plain(word): row.bearing for row in bearing_library() for word in (*row.aliases, row.bearing.name)}
     found = known.get(_plain(name))
     if found is not None:
@@ -141,8 +167,32 @@ def find_bearing(name: str) -> Bearing:
     )
     raise BearingError(
         f"bearing {name!r} is not in the library; nearest: {hint}. "
-        "Or give its orders per shaft turn: BPFO, BPFI, BSF, FTF"
+        "Or give its orders per shaft turn: BPFO, BPFI, BSF, FTF; or its geometry: balls=…,ball=…,pitch=…,angle=…"
     )
+
+
+def _from_numbers(text: str) -> Bearing:
+    """Return a bearing that is given by its geometry or its orders."""
+    numbers: dict[str, float] = {}
+    for part in text.split(","):
+        word, _, value = part.partition("=")
+        try:
+            numbers[word.strip().lower()] = float(value)
+        except ValueError:
+            numbers[word] = math.nan
+        if not all(map(math.isfinite, numbers.values())):
+            raise BearingError(f"bearing {text!r}: {part.strip()!r} is not a word with a number, like balls=9")
+    given = numbers.keys()
+    if given == ORDER_WORDS:
+        return Bearing(text, numbers["bpfo"], numbers["bpfi"], numbers["bsf"], numbers["ftf"])
+    if given - {"angle"} != GEOMETRY_WORDS:
+        raise BearingError(
+            f"bearing {text!r}: give balls=…,ball=…,pitch=… and perhaps angle=…, or bpfo=…,bpfi=…,bsf=…,ftf=…"
+        )
+    if numbers["balls"] != round(numbers["balls"]):
+        raise BearingError(f"bearing {text!r}: {numbers['balls']:g} balls are not a whole number")
+    balls, angle = int(numbers["balls"]), numbers.get("angle", 0.0)
+    return Bearing.from_geometry(text, balls, numbers["ball"], numbers["pitch"], angle)
 
 
 def _plain(name: str) -> str:

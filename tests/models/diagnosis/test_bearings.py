@@ -17,6 +17,8 @@ from models.diagnosis.bearings import Bearing, BearingError, bearing_library, fi
         ("PRONOSTIA", 5.611, 7.389, None, None),
         ("ZA-2115", 236.4 * 60 / 2000, 296.9 * 60 / 2000, None, None),
         ("ER-16K", 3.572, 5.428, 2 * 2.32, 0.3969),
+        ("MaFaulDa", 2.998, 5.002, 2 * 1.871, 0.375),
+        ("608", 2.5767, 4.4233, 3.5270, 0.3683),
     ],
 )
 def test_the_library_agrees_with_what_is_published(
@@ -59,6 +61,48 @@ def test_orders_that_no_bearing_has_are_refused(orders: tuple[float, float, floa
         Bearing("x", *orders)
 
 
-def test_a_geometry_that_cannot_be_built_is_refused() -> None:
-    with pytest.raises(BearingError, match="do not fit"):
-        Bearing.from_geometry("x", 9, 2.0, 1.0)
+@pytest.mark.parametrize(
+    ("balls", "ball", "pitch", "angle", "complaint"),
+    [
+        (9, 2.0, 1.0, 0.0, "do not fit"),
+        (2, 0.2, 1.0, 0.0, "do not fit"),
+        (20, 10.0, 40.0, 0.0, "side by side"),
+        (9, 0.2, 1.0, 90.0, "contact angle"),
+        (9, 0.2, 1.0, -1.0, "contact angle"),
+        (9, 0.2, 1.0, float("nan"), "contact angle"),
+    ],
+)
+def test_a_geometry_that_cannot_be_built_is_refused(
+    balls: int, ball: float, pitch: float, angle: float, complaint: str
+) -> None:
+    with pytest.raises(BearingError, match=complaint):
+        Bearing.from_geometry("x", balls, ball, pitch, angle)
+
+
+def test_a_geometry_stands_where_a_name_would() -> None:
+    written, known = find_bearing("balls=16, ball=0.331, pitch=2.815, angle=15.17"), find_bearing("ZA-2115")
+    assert (written.bpfo, written.bpfi, written.bsf, written.ftf) == (known.bpfo, known.bpfi, known.bsf, known.ftf)
+    assert find_bearing("balls=8,ball=0.235,pitch=1.245").bpfo == find_bearing("NICE").bpfo
+
+
+def test_so_do_the_orders_of_a_makers_table() -> None:
+    bearing = find_bearing("BPFO=3.585,BPFI=5.415,BSF=2.357,FTF=0.398")
+    assert (bearing.bpfo, bearing.bpfi, bearing.bsf, bearing.ftf) == (3.585, 5.415, 2.357, 0.398)
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("balls=9,ball=7.94", "give balls"),
+        ("balls=9,ball=7.94,pitch=39,colour=3", "give balls"),
+        ("balls=nine,ball=7.94,pitch=39", "is not a word with a number"),
+        ("balls=nan,ball=7.94,pitch=39", "is not a word with a number"),
+        ("balls=9,,ball=7.94,pitch=39", "is not a word with a number"),
+        ("balls=8.5,ball=7.94,pitch=39", "whole number"),
+        ("balls=9,ball=39,pitch=7.94", "do not fit"),
+        ("bpfo=107,bpfi=162,bsf=71,ftf=1200", "orders"),
+    ],
+)
+def test_numbers_that_say_no_bearing_are_refused(text: str, complaint: str) -> None:
+    with pytest.raises(BearingError, match=complaint):
+        find_bearing(text)
