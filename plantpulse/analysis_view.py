@@ -53,12 +53,12 @@ def show(analysis: Analysis) -> None:
 def _circumstances(analysis: Analysis) -> str:
     stretch, speed = analysis.stretch, analysis.report.speed
     if speed.used is None:
-        turns = "speed unknown (--rpm)"
+        hint = "" if speed.estimated is None else f", its own lines suggest {speed.estimated:.0f} rpm"
+        turns = f"speed not stated (--rpm){hint}"
     elif speed.estimated is None:
         turns = f"{speed.used:.0f} rpm as stated"
     else:
-        stated = "none stated" if speed.stated is None else f"stated {speed.stated:.0f}"
-        turns = f"{speed.used:.1f} rpm by its own lines ({stated})"
+        turns = f"{speed.used:.1f} rpm by its own lines (stated {speed.stated:.0f})"
     return f"{stretch.duration_s:.3g} s at {stretch.sample_rate_hz:g} Hz, {turns}"
 
 

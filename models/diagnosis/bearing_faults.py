@@ -59,6 +59,8 @@ FRACTION_SURPRISE: Final = 0.2
 """Lines at 1/2 and 3/2 of the lead with this share of the lead's mean surprise mean that half is the fundamental."""
 STRANGER_DEPTH: Final = 1.0
 """A line this deep relative to the lead that belongs to nothing known speaks for another cause."""
+UNSETTLED_STRANGER_DEPTH: Final = 0.5
+"""The same while the speed is not settled: the line that a lead is a sideband of is then not looked for where it is."""
 LOWEST_STRANGER: Final = 0.8
 """Orders below are belts, loads and cages: slow modulations of everything."""
 SHAFT_ORDERS_EXPLAINED: Final = 2
@@ -234,12 +236,13 @@ def judge_bearings(
     rival = _rival(silenced, shaft_hz, bearings, lead)
     has_claim = rival is not None and rival.evidence >= RIVAL_EVIDENCE and rival.depth > RIVAL_DEPTH * lead.depth
     neighbour = _neighbour(lead, candidates, speed_uncertainty)
+    stranger = UNSETTLED_STRANGER_DEPTH if speed_uncertainty else STRANGER_DEPTH
     applies = {
         Doubt.SHALLOW: lead.depth < name_depth,
         Doubt.WEAK: lead.evidence < name_evidence,
         Doubt.RIVAL: has_claim or neighbour is not None,
         Doubt.FRACTION: lead.part is not Part.BALL and _is_fraction(lines, lead),
-        Doubt.STRANGER: _stranger_depth(silenced, bearings[lead.bearing_index], shaft_hz) > STRANGER_DEPTH * lead.depth,
+        Doubt.STRANGER: _stranger_depth(silenced, bearings[lead.bearing_index], shaft_hz) > stranger * lead.depth,
         Doubt.SHAFT: _is_shaft_order(lines, lead, shaft_hz),
         Doubt.EDGE: lead.at_edge,
         Doubt.SPEED: speed_in_doubt,

@@ -6,9 +6,10 @@ where it collects clearly more lines than noise could, and more than at other sp
 stated one stands. A measured speed is hardly moved: the lines of an inner race near five orders, with the shaft's
 sidebands around them, make a comb of their own a per cent beside the shaft's.
 
-Where nobody stated a speed it is taken from the comb only when nothing speaks for another one: when a fault's lines
-dominate, or the mains, the best comb is theirs. It must stand far above noise and above every other comb, have most of
-its teeth, and turn often enough in the record that its halves and thirds were tried as well.
+Where nobody stated a speed one is suggested, never used, and only when nothing speaks for another one: the comb must
+stand far above noise and above every other comb, have most of its teeth, and turn often enough in the record that its
+halves and thirds were tried as well. It may still be the comb of another shaft than the bearing's, as of a gearbox, and
+there a fault would get a wrong name.
 """
 
 from __future__ import annotations
@@ -79,8 +80,9 @@ class SpeedEstimate:
     Attributes:
         stated: by the file, the configuration, the person or a tachometer; None if nobody said.
         estimated: from the comb; None where it was not clear.
-        used: by the diagnosis; None when nothing is known.
-        in_doubt: the comb speaks against the stated speed and the record is too short to settle it.
+        used: by the diagnosis; None when nobody stated one.
+        in_doubt: the comb speaks against the stated speed and the record is too short to settle it, or nobody stated
+            one.
         uncertainty: how far the true speed may lie from the used one, relative; 0 when a tachometer or the strongest
             comb far and wide says it.
     """
@@ -90,6 +92,11 @@ class SpeedEstimate:
     used: float | None
     in_doubt: bool = False
     uncertainty: float = 0.0
+
+    @property
+    def looked_at(self) -> float | None:
+        """Return the speed at which to look for lines: the used one, or one that is only suggested, to name nothing."""
+        return self.estimated if self.used is None else self.used
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +127,7 @@ def estimate_speed(
     Args:
         samples: acceleration (channels, samples), any unit; the channels' combs are added.
         sample_rate_hz: of the samples.
-        stated_rpm: what is said to be the speed; without it only what is beyond doubt is estimated.
+        stated_rpm: what is said to be the speed; without it one is suggested at best.
         measured: a tachometer said it while the samples were taken; otherwise it is a nameplate's or a person's word.
     """
     if stated_rpm is None:
@@ -146,7 +153,7 @@ def estimate_speed(
 
 
 def _blind(samples: NDArray[np.floating], sample_rate_hz: float) -> SpeedEstimate:
-    """Return the speed that the comb shows beyond doubt, of no stated one, or that nothing is known."""
+    """Return the speed that the comb suggests where nobody stated one, or that nothing is known."""
     unknown = SpeedEstimate(None, None, None)
     part = np.atleast_2d(samples)[:, : round(BLIND_MAX_S * sample_rate_hz)]
     duration_s = part.shape[1] / sample_rate_hz
@@ -164,7 +171,7 @@ def _blind(samples: NDArray[np.floating], sample_rate_hz: float) -> SpeedEstimat
     mains = min(abs(found_hz / mains_hz - 1) for mains_hz in MAINS_HZ) <= MAINS_REACH
     if not clear or mains or found_hz < 3 * lowest_hz:
         return unknown
-    return SpeedEstimate(None, 60.0 * found_hz, 60.0 * found_hz, uncertainty=WIDE_RANGE)
+    return SpeedEstimate(None, 60.0 * found_hz, None, in_doubt=True, uncertainty=WIDE_RANGE)
 
 
 def _near(samples: NDArray[np.floating], sample_rate_hz: float, stated_hz: float) -> _Comb:
