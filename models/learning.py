@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Final, Self
 import numpy as np
 
 from models.detectors.calibration import USUAL_WINDOWS
-from models.detectors.scaling import Scaling, fit_scaling
+from models.detectors.scaling import Scaling, fit_scaling, row_medians
 from models.detectors.table import DETECTORS
 from models.state_bytes import pack, unpack
 
@@ -175,8 +175,8 @@ class Baseline:
         Args:
             vector: (d,) from `to_vector`.
         """
-        followed = np.median(self.drift.reshape(self.fit.channels, -1), axis=1)
-        present = np.median((vector - self.fit.scaling.centre).reshape(self.fit.channels, -1), axis=1)
+        followed = row_medians(self.drift.reshape(self.fit.channels, -1))
+        present = row_medians((vector - self.fit.scaling.centre).reshape(self.fit.channels, -1))
         return max(float(np.minimum(followed, present).max()) / LARGEST_DRIFT, 0.0)
 
     def score(self, vector: NDArray[np.float32]) -> float:
@@ -191,7 +191,7 @@ class Baseline:
         """
         centre = self.fit.scaling.centre
         deviations = (vector - self.drift - centre).reshape(self.fit.channels, -1)
-        common_fall = np.minimum(np.median(deviations, axis=1, keepdims=True), 0.0)
+        common_fall = np.minimum(row_medians(deviations), 0.0)[:, None]
         judged_vector = (centre + (deviations - common_fall).ravel()).astype(np.float32, copy=False)[None]
         return max(self.trend(vector), *(float(detector.score(judged_vector)[0]) for detector in self.fit.detectors))
 
@@ -210,8 +210,8 @@ class Baseline:
         decisions = self.decisions + elapsed
         gain = min(elapsed / min(tracking_decisions, decisions), LARGEST_GAIN) if elapsed else 0.0
         scaling = self.fit.scaling
-        distance = np.clip(scaling.standardise(vector - self.drift), -CLIP_SIGMA, CLIP_SIGMA) * scaling.scale
-        drift = np.clip(self.drift + gain * distance, -LARGEST_DRIFT, LARGEST_DRIFT)
+        distance = _within(scaling.standardise(vector - self.drift), CLIP_SIGMA) * scaling.scale
+        drift = _within(self.drift + gain * distance, LARGEST_DRIFT)
         return replace(self, drift=drift.astype(np.float32, copy=False), decisions=decisions, last_ns=end_ns)
 
     def to_bytes(self) -> bytes:
@@ -229,6 +229,11 @@ class Baseline:
         fields = unpack(data, "baseline", _BASELINE_VERSION)
         fit = Fit.from_bytes(fields.nested("fit"))
         return cls(fit, fields.array("drift"), fields.value("decisions"), fields.value("last_ns"))
+
+
+def _within(values: NDArray[np.float32], limit: float) -> NDArray[np.float32]:
+    """Return the values, none further from 0 than the limit; `np.clip` takes three times as long for so few."""
+    return np.minimum(np.maximum(values, -limit), limit)
 
 
 def begin(width: int) -> Learning:

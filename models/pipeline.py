@@ -19,6 +19,7 @@ continues to the bit, so a window that is seen again after a restart gives the s
 from __future__ import annotations
 
 import hashlib
+from bisect import bisect_left
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
@@ -30,6 +31,7 @@ from models.context import SPEED
 from models.contract.errors import InputError
 from models.contract.vocabulary import UNKNOWN, QualityCause, is_steady
 from models.detectors.calibration import MIN_WINDOWS
+from models.detectors.scaling import row_medians
 from models.detectors.table import DETECTORS
 from models.operating_state import LearntLevel, OperatingSettings
 from models.pipeline_state import PipelineState
@@ -175,6 +177,7 @@ class Pipeline:
         if not self._judged.size:
             raise PipelineSettingsError(f"machine {settings.machine}: none of its features can be judged; add another")
         _check_detectors(settings, learning.judged(names))
+        self._nothing_normal = np.full((len(settings.channel_names), len(names)), np.nan, np.float32)
         self._zone = _zone_judge(settings) if self._velocity_index is not None else None
         told = (self.extractor.hash, settings.channel_names, settings.detectors, settings.learning_windows)
         self.signature = hashlib.blake2b(repr(told).encode(), digest_size=8).hexdigest()
@@ -283,7 +286,7 @@ class Pipeline:
 
     def _normal(self, baseline: Baseline) -> NDArray[np.float32]:
         """Return the baseline's centre in the features' units, (channels, features); NaN for what is not judged."""
-        normal = np.full((len(self.settings.channel_names), len(self.extractor.names)), np.nan, np.float32)
+        normal = self._nothing_normal.copy()
         normal[:, self._judged] = baseline.centre.reshape(len(normal), -1)
         return normal
 
@@ -299,7 +302,7 @@ class Pipeline:
 
     def _level(self, features: NDArray[np.float32], window: Window) -> float:
         if self._rms_index is not None:
-            return float(np.median(features[:, self._rms_index]))
+            return float(row_medians(features[None, :, self._rms_index])[0])
         return float(np.median(np.sqrt(np.mean(np.square(window.samples), axis=1))))
 
     def _zone_of(self, features: NDArray[np.float32], margin: float) -> str | None:
@@ -392,7 +395,8 @@ def health_index(score: float, typical_score: float) -> float:
 
 def _causes(window: Window) -> tuple[QualityCause, ...]:
     causes = list(window.quality)
-    if not np.isfinite(window.samples).all() and QualityCause.NOT_FINITE not in causes:
+    known = window.is_checked or QualityCause.NOT_FINITE in causes
+    if not known and not np.isfinite(window.samples).all():
         causes.append(QualityCause.NOT_FINITE)
     return tuple(causes)
 
@@ -425,5 +429,6 @@ def _zone_judge(settings: PipelineSettings) -> Callable[[float], str] | None:
         return None
     from models.diagnosis.iso20816 import zone
 
-    group, support = settings.machine_group, settings.support
-    return lambda velocity_rms_mm_s: zone(velocity_rms_mm_s, group, support).letter
+    # Group and support are looked up once, not with every window.
+    boundaries = zone(0.0, settings.machine_group, settings.support).boundaries_mm_s
+    return lambda velocity_rms_mm_s: "ABCD"[bisect_left(boundaries, velocity_rms_mm_s)]

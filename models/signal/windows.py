@@ -81,6 +81,7 @@ class Window:
         quality: what is wrong with its place in the stream (GAP, CLOCK_JUMP); the samples themselves are judged by
             `models.signal.quality`.
         context: one value per context channel of the windower, stale ones as None.
+        is_checked: `quality` also says what `models.signal.quality` finds in the samples.
     """
 
     samples: NDArray[np.float32]
@@ -91,6 +92,7 @@ class Window:
     speed_rpm: float | None
     quality: tuple[QualityCause, ...] = ()
     context: tuple[ContextValue, ...] = ()
+    is_checked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
