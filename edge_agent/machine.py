@@ -206,7 +206,7 @@ class MachineWatch:
     async def _window(self, window: Window, clock_quality: ClockQuality) -> list[Record]:
         channel_causes = sample_quality(window.samples)
         causes = tuple(dict.fromkeys(cause for one in channel_causes for cause in one))
-        window = replace(window, quality=window.quality + causes)
+        window = replace(window, quality=window.quality + causes, is_checked=True)
         state, outcome = self.pipeline.step(self._memory.pipeline, window)
         self._memory = replace(self._memory, pipeline=state)
         self.latest_outcome = outcome
