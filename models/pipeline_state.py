@@ -114,14 +114,15 @@ class PipelineState:
             ),
             learnt=learnt,
             learnt_level=None if level is None else LearntLevel(**level),
-            alarm=_alarm_memory(fields.value("alarm")),
-            sensor_alarm=_alarm_memory(fields.value("sensor_alarm")),
+            alarm=alarm_memory(fields.value("alarm")),
+            sensor_alarm=alarm_memory(fields.value("sensor_alarm")),
             smoothed_score=fields.value("smoothed_score"),
             summary=OpenSummary.from_bytes(fields.nested("summary")) if "summary" in fields.arrays else None,
         )
 
 
-def _alarm_memory(values: Mapping[str, Any]) -> AlarmMemory:
+def alarm_memory(values: Mapping[str, Any]) -> AlarmMemory:
+    """Return the memory of an alarm from its values in a packed state."""
     severity = values["severity"]
     return AlarmMemory(
         **{
