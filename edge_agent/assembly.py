@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING
 from edge_agent.configuration import configuration_hash
 from edge_agent.machine import MachineSetup, MachineWatch
 from edge_agent.mqtt_session import Broker
+from edge_agent.sources.base import SourceError
 from edge_agent.sparkplug_node import SparkplugNode
 from models.alarming import AlarmSettings
+from models.context import SPEED, ContextChannel
 from models.contract import metrics
 from models.contract.facts import ChannelFacts, MachineFacts, format_facts
 from models.contract.metrics import MetricDefinition
@@ -20,6 +22,7 @@ from models.contract.sparkplug import DataType
 from models.contract.units import parse_unit
 from models.detectors.autoencoder import Autoencoder, base_network
 from models.diagnosis.diagnose import BearingAt
+from models.operating_state import OperatingSettings
 from models.pipeline import PipelineSettings
 
 if TYPE_CHECKING:
@@ -78,6 +81,8 @@ def machine_setup(table: MachineTable, source: Source) -> MachineSetup:
     )
     if table.detectors is not None:
         pipeline = replace(pipeline, detectors=table.detectors)
+    context, operating = _context(table, source)
+    pipeline = replace(pipeline, context=context, operating=operating)
     bearings: dict[tuple[str, str], BearingAt] = {}
     for channel in table.channel:
         bearing = channel.known_bearing()
@@ -92,6 +97,22 @@ def machine_setup(table: MachineTable, source: Source) -> MachineSetup:
         max_evidence_bytes=table.evidence.max_bytes,
         waveform_s=table.evidence.waveform_s,
         spectrum_interval_s=table.evidence.spectrum_interval_s,
+    )
+
+
+def _context(table: MachineTable, source: Source) -> tuple[tuple[ContextChannel, ...], OperatingSettings]:
+    """Return the machine's context channels, and how its operating states are told apart."""
+    channels = tuple(one.channel() for one in table.context)
+    measured = [channel.name for channel in channels if channel.constant is None]
+    missing = [name for name in measured if name not in source.facts.context]
+    if missing:
+        raise SourceError(
+            f"machine {table.name}: nothing delivers context {missing[0]!r}; give its source_channel or its value,"
+            f" or state it with each file of a replay"
+        )
+    return channels, OperatingSettings(
+        speed_measured=source.facts.speed_measured or SPEED in measured,
+        learn_new_states=table.learning.learn_new_states,
     )
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
+import re
 import uuid
 from pathlib import Path  # noqa: TC003 - pydantic reads the annotations
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Self, TypeVar
@@ -17,7 +18,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Self, TypeVar
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from edge_agent.sources import SOURCES, source_module
-from edge_agent.sources.base import SourceRequest, WantedChannel
+from edge_agent.sources.base import SourceRequest, WantedChannel, WantedContext
+from models.context import ContextChannel
 from models.contract.errors import ConfigurationError, PlantpulseError
 from models.contract.strict_toml import TomlFile, explained, nearest, parse, read_text
 from models.contract.topics import check_id
@@ -59,6 +61,16 @@ def _checked_unit(text: str) -> str:
     if unit.quantity != QUANTITY:
         raise ValueError(f"unit {text!r} measures {unit.quantity}, a vibration channel needs g, mg or m/s2")
     return text
+
+
+def _checked_context(text: str) -> str:
+    if not re.fullmatch(r"[a-z][a-z0-9_]{0,31}", text):
+        raise ValueError(f"context {text!r}: write lower-case letters, digits and _, such as load or inlet_temperature")
+    return text
+
+
+def _checked_context_unit(text: str) -> str:
+    return _as_value_error(lambda: parse_unit(text).name)
 
 
 def _checked_kind(text: str) -> str:
@@ -189,6 +201,33 @@ class ChannelTable(Table):
         return bearings.find_bearing(self.bearing or "")
 
 
+class ContextTable(Table):
+    """What a controller or a slow sensor says about how the machine runs; models.context explains each."""
+
+    name: Annotated[str, AfterValidator(_checked_context)]
+    """`speed`, `load`, `temperature` or a name of the plant's own."""
+    unit: Annotated[str, AfterValidator(_checked_context_unit)] = "1"
+    source_channel: str | None = None
+    """Slow channel of the same recording or source; left out where the source has it under its own name."""
+    value: float | None = Field(default=None, allow_inf_nan=False)
+    """For what nobody measures and never changes."""
+    tolerance_s: Positive = 10.0
+    """A value further away in time is stale, and the operating state unknown; ten missed readings of a controller."""
+    state_width: Positive | None = None
+    """Values so far apart are different operating states with baselines of their own; left out: only carried."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.value is not None and self.source_channel is not None:
+            raise ValueError("give value or source_channel, not both")
+        _as_value_error(self.channel)
+        return self
+
+    def channel(self) -> ContextChannel:
+        """Return the channel as the windows need it."""
+        return ContextChannel(self.name, self.unit, self.tolerance_s, self.state_width, self.value)
+
+
 class WindowTable(Table):
     """How the stream is cut."""
 
@@ -201,6 +240,9 @@ class LearningTable(Table):
     """How the baseline is learnt."""
 
     windows: int = Field(default=60, ge=8, le=100_000)
+    learn_new_states: bool = True
+    """Whether operating states that are first seen after another one has been learnt are learnt too. They are never
+    faults: unknown until they are learnt, or for good."""
 
 
 class AlarmTable(Table):
@@ -260,6 +302,7 @@ class MachineTable(Table):
     """Rows of models.detectors; the score is the largest of them. Default: the pipeline's."""
     source: SourceTable
     channel: tuple[ChannelTable, ...] = Field(min_length=1, strict=False)
+    context: tuple[ContextTable, ...] = Field(default=(), strict=False)
     window: WindowTable = WindowTable()
     learning: LearningTable = LearningTable()
     alarm: AlarmTable = AlarmTable()
@@ -281,6 +324,10 @@ class MachineTable(Table):
         for name in names:
             if names.count(name) > 1:
                 raise ValueError(f"channel {name!r} is there twice: every channel needs its own name")
+        names = [one.name for one in self.context]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"context {name!r} is there twice: every channel needs its own name")
         return self
 
 
@@ -335,8 +382,13 @@ def source_request(machine: MachineTable, folder: Path) -> SourceRequest:
         WantedChannel(c.name, parse_unit(c.unit), c.source_channel, c.known_bearing()) for c in machine.channel
     )
     source = machine.source
+    context = tuple(
+        WantedContext(one.name, parse_unit(one.unit), one.source_channel)
+        for one in machine.context
+        if one.value is None
+    )
     return SourceRequest(
-        machine.name, channels, machine.sample_rate_hz, machine.speed_rpm, folder, source.speed, source.start
+        machine.name, channels, machine.sample_rate_hz, machine.speed_rpm, folder, source.speed, source.start, context
     )
 
 

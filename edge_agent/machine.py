@@ -19,6 +19,7 @@ from edge_agent.alarm_reports import Circumstances, StandingAlarm
 from edge_agent.memory import with_room
 from edge_agent.recent import RecentSamples
 from edge_agent.sources.base import SourcePosition
+from models.context import ContextSample
 from models.contract.alarm_json import format_alarm, parse_alarm
 from models.contract.encoding import to_record
 from models.contract.identity import record_id
@@ -94,6 +95,7 @@ class MachineMemory:
         at = self.windower
         values: dict[str, Any] = {
             "windower": [at.epoch, at.next_needed_index, at.seen_index, at.seen_end_ns, at.gap, at.jump_index],
+            "context": [[sample.name, sample.time_ns, sample.value] for sample in at.context],
             "standing": [
                 [family.value, format_alarm(alarm.report), alarm.review_in, alarm.review_every]
                 for family, alarm in self.standing.items()
@@ -116,7 +118,10 @@ class MachineMemory:
         fields = unpack(data, *_STATE)
         return cls(
             pipeline=pipeline.resume(fields.nested("pipeline")),
-            windower=WindowerPosition(*fields.value("windower")),
+            windower=replace(
+                WindowerPosition(*fields.value("windower")),
+                context=tuple(ContextSample(*sample) for sample in fields.values.get("context", ())),
+            ),
             standing={
                 FailureFamily(family): StandingAlarm(parse_alarm(report), review_in, review_every)
                 for family, report, review_in, review_every in fields.value("standing")
@@ -155,7 +160,11 @@ class MachineWatch:
                 self.restarted = False
         settings = setup.pipeline
         self._windower = Windower(
-            settings.sample_rate_hz, settings.window_samples, setup.hop_samples, self._memory.windower
+            settings.sample_rate_hz,
+            settings.window_samples,
+            setup.hop_samples,
+            self._memory.windower,
+            settings.context,
         )
         self._recent = RecentSamples(round(DIAGNOSIS_S * settings.sample_rate_hz))
         self._model = f"{'+'.join(settings.detectors)}/{self.pipeline.signature}"

@@ -45,6 +45,21 @@ class WantedChannel:
 
 
 @dataclass(frozen=True, slots=True)
+class WantedContext:
+    """One `[[machine.context]]` of the configuration that has to be measured.
+
+    Attributes:
+        name: of the context channel.
+        unit: in which its values must come.
+        source_channel: name in the recording, or None for what the source has under the channel's own name.
+    """
+
+    name: str
+    unit: Unit
+    source_channel: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class SourceRequest:
     """What the configuration says about the source of one machine.
 
@@ -58,6 +73,7 @@ class SourceRequest:
             the wall clock.
         start_ns: wall time of the very first sample in ns UTC, or None for "now" (with `speed` above 1: far enough
             in the past that everything there is has been played when the wall clock is reached).
+        context: values of a controller that blocks should carry.
     """
 
     machine: str
@@ -67,6 +83,7 @@ class SourceRequest:
     directory: Path
     speed: float = 1.0
     start_ns: int | None = None
+    context: tuple[WantedContext, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +97,7 @@ class SourceFacts:
         raw_rate_hz: rate of the sensor or recording before decimation; raw bytes are counted at this rate.
         speed_rpm: stated shaft speed, or None.
         speed_measured: the speed in its blocks is a tachometer's, not a nameplate's or a file's.
+        context: names of the context channels that its blocks carry.
     """
 
     channels: tuple[str, ...]
@@ -88,6 +106,7 @@ class SourceFacts:
     raw_rate_hz: float
     speed_rpm: float | None = None
     speed_measured: bool = False
+    context: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,17 +21,19 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from edge_agent.sources.base import Pace, SourceError, SourceFacts, first_sample_ns
 from edge_agent.sources.resampling import resample_down, resampled_count
+from models.context import SPEED, ContextSample
 from models.contract.errors import InputError
-from models.contract.units import convert_factor, parse_unit
+from models.contract.units import convert, convert_factor, parse_unit
 from models.recordings import read_recording
 from models.signal.windows import Block
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Sequence
+    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
-    from edge_agent.sources.base import SourcePosition, SourceRequest, WantedChannel
+    from edge_agent.sources.base import SourcePosition, SourceRequest, WantedChannel, WantedContext
+    from models.contract.units import Unit
     from models.recordings import Recording
 
 BLOCK_S: Final = 0.25
@@ -49,6 +51,8 @@ class FileOptions(BaseModel):
     unit: str | None = None
     sample_rate_hz: float | None = Field(default=None, gt=0.0)
     speed_rpm: float | None = Field(default=None, gt=0.0)
+    context: dict[str, float] = Field(default_factory=dict)
+    """What the machine was asked to do while this file was recorded, by context channel, such as {load = 40.0}."""
     repeat: int = Field(default=1, ge=1, le=1_000)
     """Played so many times in a row: calm to look at on a screen; never for a figure of detection."""
 
@@ -59,7 +63,7 @@ class Options(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     files: tuple[FileOptions | str, ...] = Field(min_length=1, strict=False)
-    """Paths, or tables {path, unit, sample_rate_hz, speed_rpm} for files that need more said."""
+    """Paths, or tables {path, unit, sample_rate_hz, speed_rpm, context} for files that need more said."""
     loop: bool = False
     """Begin again at the end; for a screen only, never for a number."""
     recorded_times: bool = False
@@ -100,6 +104,8 @@ class _Loaded:
     file: int
     outline: _Outline
     pieces: tuple[NDArray[np.float32], ...]
+    context: tuple[Mapping[str, NDArray[np.float64]], ...]
+    """Of each segment: by context channel, the mean of every `BLOCK_S`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +164,12 @@ class ReplaySource:
             # Of different rates the lowest counts: savings are rather stated too small than too large.
             raw_rate_hz=min(rates),
             speed_rpm=files[0].speed_rpm or recordings[0].speed_rpm or request.speed_rpm,
+            speed_measured=any(one.name == SPEED and one.source_channel for one in request.context),
+            context=tuple(
+                one.name
+                for one in request.context
+                if one.source_channel is not None or any(one.name in file.context for file in files)
+            ),
         )
 
     @property
@@ -201,7 +213,8 @@ class ReplaySource:
                     end_ns = first_ns + _ns(until, rate)
                     await pace.wait(end_ns, self._clock_ns)
                     piece = np.ascontiguousarray(samples[:, at - begin : until - begin])
-                    yield Block(at, start.epoch, piece, end_ns, speed_rpm, word_bytes)
+                    said = self._context(stretch, at - begin, until - begin, first_ns + _ns(begin, rate))
+                    yield Block(at, start.epoch, piece, end_ns, speed_rpm, word_bytes, said)
                     at = until
             turn += 1
 
@@ -230,6 +243,25 @@ class ReplaySource:
         speed = self._files[stretch.file].speed_rpm or recording.speed_rpm or self._request.speed_rpm
         return pieces[stretch.segment][:, : stretch.samples], speed, recording.word_bytes
 
+    def _context(self, stretch: _Stretch, first: int, end: int, begin_ns: int) -> tuple[ContextSample, ...]:
+        """Return what was said or measured from one sample of a stretch to another; `begin_ns` is its start."""
+        if not self._request.context or self._loaded is None:
+            return ()
+        rate, stated = self._facts.sample_rate_hz, self._files[stretch.file].context
+        samples = [
+            ContextSample(one.name, begin_ns + _ns(first, rate), stated[one.name])
+            for one in self._request.context
+            if one.name in stated
+        ]
+        for name, means in self._loaded.context[stretch.segment].items():
+            # On a grid of the stretch's own, so that going on in the middle gives the same samples.
+            for number in range(math.ceil(first / rate / BLOCK_S - 0.5), len(means)):
+                at_s = (number + 0.5) * BLOCK_S
+                if at_s * rate >= end:
+                    break
+                samples.append(ContextSample(name, begin_ns + round(at_s * 1e9), float(means[number])))
+        return tuple(samples)
+
     def _load(self, number: int) -> _Loaded:
         recording = _read(self._files[number], self._request.machine)
         rows, factors = _channel_rows(recording, self._request.channels)
@@ -240,7 +272,8 @@ class ReplaySource:
             for place, (row, factor) in enumerate(zip(rows, factors, strict=True)):
                 np.multiply(segment.samples[row], factor, out=samples[place])
             pieces.append(resample_down(samples, outline.sample_rate_hz, self._facts.sample_rate_hz))
-        return _Loaded(number, outline, tuple(pieces))
+        context = _slow_channels(recording, outline.sample_rate_hz, self._request.context)
+        return _Loaded(number, outline, tuple(pieces), context)
 
 
 def _outlined(file: FileOptions, request: SourceRequest) -> _Outline:
@@ -248,6 +281,7 @@ def _outlined(file: FileOptions, request: SourceRequest) -> _Outline:
     recording = _read(file, request.machine)
     outline = _outline(recording)
     _channel_rows(recording, request.channels)
+    _slow_rows(recording, request.context)
     return outline
 
 
@@ -296,6 +330,38 @@ def _channel_rows(recording: Recording, wanted: Sequence[WantedChannel]) -> tupl
     return rows, np.array(factors, np.float32)
 
 
+def _slow_rows(recording: Recording, wanted: Sequence[WantedContext]) -> dict[str, tuple[int, Unit, Unit]]:
+    """Return by context channel its row in the recording, its unit there, and the unit that is wanted."""
+    names = [channel.name for channel in recording.channels]
+    rows = {}
+    for one in wanted:
+        if one.source_channel is not None:
+            row = _named_row(names, one.source_channel, recording)
+            stated = recording.channels[row].unit
+            rows[one.name] = (row, one.unit if stated is None else parse_unit(stated), one.unit)
+    return rows
+
+
+def _slow_channels(
+    recording: Recording, rate_hz: float, wanted: Sequence[WantedContext]
+) -> tuple[Mapping[str, NDArray[np.float64]], ...]:
+    """Return for each segment, by context channel, the mean of every `BLOCK_S` in the wanted unit."""
+    rows = _slow_rows(recording, wanted)
+    found = []
+    for segment in recording.segments:
+        count = segment.samples.shape[1]
+        edges = np.round(np.arange(0.0, count / rate_hz, BLOCK_S) * rate_hz).astype(int)
+        edges = edges[edges < count]
+        sizes = np.diff(np.append(edges, count))
+        means = {}
+        for name, (row, stated, unit) in rows.items():
+            sums = np.add.reduceat(segment.samples[row].astype(np.float64), edges)
+            slope = convert(1.0, stated, unit) - convert(0.0, stated, unit)
+            means[name] = sums / sizes * slope + convert(0.0, stated, unit)
+        found.append(means)
+    return tuple(found)
+
+
 def _row(names: list[str], channel: WantedChannel, place: int, recording: Recording) -> int:
     asked = channel.source_channel
     if asked is None:
@@ -304,6 +370,10 @@ def _row(names: list[str], channel: WantedChannel, place: int, recording: Record
         if place < len(names):
             return place
         raise SourceError(f"{recording.path}: has {len(names)} channels, none for {channel.name}; set source_channel")
+    return _named_row(names, asked, recording)
+
+
+def _named_row(names: list[str], asked: str, recording: Recording) -> int:
     if asked in names:
         return names.index(asked)
     # Some sets put the record's number in front of the name, another in every file (X097_DE_time).

@@ -19,6 +19,8 @@ from edge_agent.sources.plant.impacts import BearingOrders
 from edge_agent.sources.plant.machine import MachinePhysics, PlantMachine
 from edge_agent.sources.plant.programme import OperatingPoint, OperatingProgramme
 from edge_agent.sources.plant.sensor import STANDARD_GRAVITY_M_S2, WORD_BYTES
+from models.context import SPEED, ContextSample
+from models.contract.units import convert
 from models.signal.windows import Block
 
 if TYPE_CHECKING:
@@ -28,6 +30,10 @@ if TYPE_CHECKING:
 
 DEFAULT_SAMPLE_RATE_HZ = 25_600.0
 """What wired industrial vibration sensors commonly deliver."""
+
+
+_CONTEXT_UNITS = {SPEED: "rpm", "load": "%"}
+"""What the simulated controller says, and in which unit: load in percent of the rated one."""
 
 
 class _Strict(BaseModel):
@@ -127,6 +133,7 @@ class SimulatedSource:
             raw_rate_hz=physics.sample_rate_hz,
             speed_rpm=physics.rated_speed_rpm,
             speed_measured=self._options.speed_measured,
+            context=tuple(wanted.name for wanted in self._request.context if wanted.name in _CONTEXT_UNITS),
         )
 
     @property
@@ -152,8 +159,25 @@ class SimulatedSource:
                 end_ns=end_ns,
                 speed_rpm=self._machine.speed_rpm(index, count) if self._options.speed_measured else None,
                 word_bytes=WORD_BYTES,
+                context=self._context(index, index + count),
             )
             index += count
+
+    def _context(self, first_index: int, end_index: int) -> tuple[ContextSample, ...]:
+        """Return what the machine's controller says in these samples: twice a second, wherever blocks begin."""
+        wanted = [one for one in self._request.context if one.name in _CONTEXT_UNITS]
+        if not wanted:
+            return ()
+        rate = self.facts.sample_rate_hz
+        step = max(1, round(rate / 2.0))
+        samples = []
+        for index in range(-(-first_index // step) * step, end_index, step):
+            speed_hz, load, _turns = self._machine.physics.programme.at(np.array([index / rate]))
+            truth = {SPEED: float(speed_hz[0]) * 60.0, "load": float(load[0]) * 100.0}
+            for one in wanted:
+                value = convert(truth[one.name], _CONTEXT_UNITS[one.name], one.unit)
+                samples.append(ContextSample(one.name, self._time_ns(index), value))
+        return tuple(samples)
 
     def _first_sample_ns(self, detail: str) -> int:
         if detail:

@@ -151,3 +151,52 @@ def test_the_hash_speaks_of_the_content_and_not_of_its_order():
     assert configuration_hash(parse_settings(reordered, "b")) == first
     assert configuration_hash(parse_settings(_with("1480", "1481"), "a")) != first
     assert len(first) == 16
+
+
+def _with_context(addition):
+    return GOOD.replace("  [machine.window]", f"{addition}\n  [machine.window]")
+
+
+def test_context_channels_are_read_and_only_measured_ones_are_asked_of_the_source(tmp_path):
+    text = _with_context(
+        """
+  [[machine.context]]
+  name = "load"
+  unit = "%"
+  source_channel = "motor_load"
+  state_width = 20.0
+  [[machine.context]]
+  name = "oil_temperature"
+  unit = "C"
+  value = 60.0
+"""
+    )
+    machine = parse_settings(text, "gateway.toml").machine[0]
+    load, oil = (one.channel() for one in machine.context)
+    assert (load.name, load.unit, load.state_width, load.constant, load.tolerance_s) == ("load", "%", 20.0, None, 10.0)
+    assert (oil.unit, oil.state_width, oil.constant) == ("degC", None, 60.0)
+    [wanted] = source_request(machine, tmp_path).context
+    assert (wanted.name, wanted.unit.name, wanted.source_channel) == ("load", "%", "motor_load")
+
+
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        ('name = "Motor load"', "lower-case"),
+        ('name = "load"\nunit = "loads"', "unknown unit"),
+        ('name = "speed"\nunit = "degC"', "rpm or Hz"),
+        ('name = "load"\nvalue = 1.0\nsource_channel = "x"', "value or source_channel"),
+        ('name = "load"\nstate_width = 0.0', "state_width"),
+        ('name = "load"\nstate_widht = 1.0', "did you mean"),
+    ],
+)
+def test_a_context_channel_that_cannot_be_is_named_with_its_line(keys, message):
+    with pytest.raises(ConfigurationError, match=message) as raised:
+        parse_settings(_with_context(f"  [[machine.context]]\n{keys}"), "gateway.toml")
+    assert "gateway.toml" in str(raised.value)
+
+
+def test_two_context_channels_of_one_name_are_refused():
+    twice = '  [[machine.context]]\n  name = "load"\n' * 2
+    with pytest.raises(ConfigurationError, match="context 'load' is there twice"):
+        parse_settings(_with_context(twice), "gateway.toml")

@@ -8,7 +8,7 @@ import math
 import numpy as np
 import pytest
 
-from edge_agent.sources.base import SourceError, SourcePosition, SourceRequest, WantedChannel
+from edge_agent.sources.base import SourceError, SourcePosition, SourceRequest, WantedChannel, WantedContext
 from edge_agent.sources.replay import FileOptions, Options, ReplaySource, open_source
 from models.contract.units import parse_unit
 
@@ -174,3 +174,50 @@ async def test_snapshots_stay_apart(tmp_path, recordings):
     blocks = await _blocks(source, most=3)
     assert [block.first_index for block in blocks] == [0, 256_000, 512_000]
     assert blocks[0].samples.shape == (2, 2560)
+
+
+def _context(*names, source_channel=None, unit="%"):
+    return tuple(WantedContext(name, parse_unit(unit), source_channel) for name in names)
+
+
+async def test_what_is_stated_with_a_file_comes_with_each_of_its_blocks(tmp_path):
+    _save(tmp_path / "a.npz", np.ones(500))
+    _save(tmp_path / "b.npz", np.ones(500))
+    files = (FileOptions(path=tmp_path / "a.npz", context={"load": 40.0}), "b.npz")
+    source = open_source(_request(tmp_path, context=_context("load", "other")), Options(files=files))
+    assert source.facts.context == ("load",)
+    blocks = await _blocks(source)
+    assert [[(said.name, said.value) for said in block.context] for block in blocks] == [[("load", 40.0)]] * 2 + [
+        []
+    ] * 2
+    assert [block.context[0].time_ns - START_NS for block in blocks[:2]] == [0, 250_000_000]
+
+
+async def test_a_slow_channel_of_the_recording_comes_as_means_and_goes_on_in_the_middle(tmp_path):
+    load = np.repeat([10.0, 20.0, 30.0, 40.0], 250)
+    np.savetxt(
+        tmp_path / "a.csv", np.column_stack([np.ones(1000), load]), delimiter=",", header="acc,load", comments=""
+    )
+    wanted = _context("load", source_channel="load")
+    options = Options(files=(FileOptions(path=tmp_path / "a.csv", sample_rate_hz=RATE_HZ),))
+    request = _request(tmp_path, context=wanted)
+    whole = [said for block in await _blocks(open_source(request, options)) for said in block.context]
+    assert [(said.value, said.time_ns - START_NS) for said in whole] == [
+        (10.0, 125_000_000), (20.0, 375_000_000), (30.0, 625_000_000), (40.0, 875_000_000)
+    ]  # fmt: skip
+    part = [said for block in await _blocks(open_source(request, options), next_index=333) for said in block.context]
+    assert part == whole[1:]
+
+
+async def test_a_tachometer_in_the_recording_is_a_measured_speed(tmp_path):
+    np.savetxt(tmp_path / "a.csv", np.full((500, 2), 25.0), delimiter=",", header="acc,tacho", comments="")
+    options = Options(files=(FileOptions(path=tmp_path / "a.csv", sample_rate_hz=RATE_HZ),))
+    source = open_source(_request(tmp_path, context=_context("speed", source_channel="tacho", unit="Hz")), options)
+    assert source.facts.speed_measured
+    assert (await _blocks(source))[0].context[0].value == 25.0
+
+
+def test_a_context_channel_that_is_not_in_the_file_is_named(tmp_path):
+    _save(tmp_path / "a.npz", np.ones(500))
+    with pytest.raises(SourceError, match="no channel 'tacho'"):
+        open_source(_request(tmp_path, context=_context("speed", source_channel="tacho")), Options(files=("a.npz",)))

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from edge_agent.sources.base import SourceError, SourcePosition, SourceRequest, WantedChannel
+from edge_agent.sources.base import SourceError, SourcePosition, SourceRequest, WantedChannel, WantedContext
 from edge_agent.sources.simulated import Options, SimulatedSource, open_source
 from models.contract.units import parse_unit
 from models.diagnosis.bearings import find_bearing
@@ -107,3 +107,16 @@ def test_what_cannot_be_simulated_is_refused_in_one_line(
 def test_unknown_keys_and_values_are_refused(options: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         Options.model_validate(options)
+
+
+async def test_the_simulated_controller_says_speed_and_load_at_the_same_times_wherever_blocks_begin() -> None:
+    programme = [{"at_s": 0.0, "speed_rpm": 1480.0, "load": 0.4}]
+    wanted = (WantedContext("load", parse_unit("1")), WantedContext("speed", parse_unit("Hz")))
+    source = opened({"programme": programme}, context=wanted)
+    assert source.facts.context == ("load", "speed")
+    whole = [said for block in await first(source, 4, SourcePosition(0, 0)) for said in block.context]
+    part = [said for block in await first(source, 3, SourcePosition(0, 1_000)) for said in block.context]
+    # The unrest of load is within 5 %, that of speed within 0.2 %.
+    assert [said.value for said in whole if said.name == "load"] == pytest.approx([0.4] * 4, rel=0.05)
+    assert [said.value for said in whole if said.name == "speed"] == pytest.approx([1480 / 60] * 4, rel=0.002)
+    assert part == whole[2:8]
