@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 
     Samples = NDArray[np.float32]
 
-HEALTHY: Final = "normal"
+HEALTHY: Final = frozenset({"normal", "healthy", "baseline"})
+"""How sets call a machine without damage."""
 BEARING_LABELS: Final = frozenset(part.value for part in Part)
 CUTS_S: Final = (5.0, 2.0, 1.0)
 SPEED_ERRORS: Final = (-0.04, -0.03, -0.02, -0.01, 0.01, 0.02, 0.03, 0.04)
@@ -117,7 +118,7 @@ def all_channels(case: Case, stretch: Samples, *, speed_error: float = 0.0) -> R
 def score(case: Case, report: Report) -> str:
     """Return `right`, `open` or `wrong`."""
     name = report.verdict.label.value
-    if case.label == HEALTHY:
+    if case.label in HEALTHY:
         return "wrong" if name in BEARING_LABELS else "right"
     if name not in BEARING_LABELS:
         return "open"
@@ -183,7 +184,7 @@ def _judge(case: Case, counts: Counter[str]) -> dict[str, Value]:
             mine[f"cut_{length_s:g}_s_{score(case, one_sensor(case, stretch))}"] += 1
     for error in SPEED_ERRORS:
         mine[f"speed_off_{score(case, one_sensor(case, case.samples, speed_error=error))}"] += 1
-    if case.label == HEALTHY:
+    if case.label in HEALTHY:
         mine["healthy_windows"], mine["healthy_windows_named"] = healthy_windows(case)
     counts += mine
     row: dict[str, Value] = {

@@ -97,6 +97,55 @@ def test_the_right_one_of_two_bearings_is_named() -> None:
     assert finding.lead.bearing_index == 1
 
 
+def test_a_line_that_may_be_another_part_is_not_named() -> None:
+    # A ball's line 1.3 % above the outer race's: with the slip of a bearing either may lie at either place.
+    near = Bearing("x", 6.874, 10.126, 6.966 / 2, 0.404)
+    signal = noise(5, RATE_HZ, 7) + impacts(5, RATE_HZ, 6.966 * SHAFT_HZ * 0.992, 7)
+    finding = judge_bearings(signal, RATE_HZ, SHAFT_HZ, [near])
+    assert not finding.named
+    assert finding.doubts == (Doubt.RIVAL,)
+    assert finding.rival is not None
+
+
+def test_an_unsettled_speed_names_nothing_that_another_line_could_be() -> None:
+    # The ball of the one bearing lies 5 % below the inner race of the other: a speed stated 4 % low moves it there.
+    both = [BEARING, find_bearing("6203")]
+    signal = damaged(Part.BALL, 5)
+    assert judge_bearings(signal, RATE_HZ, SHAFT_HZ, both).named
+    stated_hz = SHAFT_HZ * 0.955
+    wrong = judge_bearings(signal, RATE_HZ, stated_hz, both)
+    assert wrong.lead is not None
+    assert wrong.lead.part is Part.INNER_RACE  # so it would be named, were the speed known to be right
+    unsettled = judge_bearings(signal, RATE_HZ, stated_hz, both, speed_uncertainty=0.05)
+    assert not unsettled.named
+    assert Doubt.RIVAL in unsettled.doubts
+    # Alone in its bearing it has no neighbour within 5 %, and is named though the speed is not settled.
+    assert judge_bearings(signal, RATE_HZ, SHAFT_HZ, [BEARING], speed_uncertainty=0.05).named
+
+
+def test_a_ball_that_strikes_one_race_harder_is_a_ball() -> None:
+    # Every second blow weaker: the true fundamental is the spin, half of the line that is looked for.
+    seconds, spin_hz = 5.0, BEARING.bsf * SHAFT_HZ * 0.996
+    signal = noise(seconds, RATE_HZ, 8) + impacts(seconds, RATE_HZ, 2 * spin_hz, 8, height=5.0)
+    signal += impacts(seconds, RATE_HZ, spin_hz, 9, height=3.0)
+    finding = judge_bearings(signal, RATE_HZ, SHAFT_HZ, [BEARING])
+    assert finding.lead is not None
+    assert finding.lead.part is Part.BALL
+    assert Doubt.FRACTION not in finding.doubts
+
+
+def test_the_cage_as_the_shaft_sees_it_is_no_stranger() -> None:
+    # One ball larger than the others passes each point of the turning shaft 1 − FTF times a turn.
+    background = noise(5, RATE_HZ, 10)
+    time_s = np.arange(background.size) / RATE_HZ
+    background *= 1 + 0.5 * np.cos(2 * np.pi * (1 - BEARING.ftf) * SHAFT_HZ * time_s)
+    signal = background + impacts(5, RATE_HZ, 2 * BEARING.bsf * SHAFT_HZ * 0.996, 10, height=3.0)
+    finding = judge_bearings(signal, RATE_HZ, SHAFT_HZ, [BEARING])
+    assert finding.named
+    assert finding.lead is not None
+    assert finding.lead.part is Part.BALL
+
+
 def test_a_few_turns_are_not_judged() -> None:
     finding = judge_bearings(damaged(Part.OUTER_RACE, 0.3), RATE_HZ, SHAFT_HZ, [BEARING])
     assert finding.candidates == ()

@@ -1,75 +1,149 @@
-"""What naming bearing damage attains on public recordings, one sensor, one setting for all files.
+"""Never a wrong name on public recordings, however they are cut, disturbed, mixed, heard or said to turn.
 
-The numbers are floors, stated here so that a change for the worse is seen. Never a wrong name is the harder promise:
-it is asserted everywhere, also where the stated speed, the window or the bearing is not what it should be.
+What is right is counted where the sets are evaluated (tests/models/training/evaluation); here the recordings are made
+into others that nobody tuned anything on. Cuts and disturbances are drawn from a seed.
 """
 
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from support.naming import BEARING_LABELS, Case, cwru, mfpt, name_fault, score, tally
+from numpy.typing import NDArray
 
-from models.diagnosis.bearings import bearing_library
+from models.diagnosis.bearings import Bearing, bearing_library
 from models.diagnosis.diagnose import BearingAt, diagnose
 from models.recordings.reading import read_recording
+from models.signal.fourier import irfft, rfft
+from models.training.evaluation import cwru, mfpt
+from models.training.evaluation.bearing_naming import BEARING_LABELS, Case, all_channels, one_sensor, score
 
 pytestmark = pytest.mark.needs("recordings/cwru", "recordings/mfpt")
+
+Samples = NDArray[np.float32]
+LENGTHS_S = (0.6, 1.0, 1.5, 2.0, 3.0, 5.0)
 
 
 @pytest.fixture(scope="module")
 def cases() -> list[Case]:
     from conftest import RECORDINGS
 
-    return cwru(RECORDINGS / "cwru") + mfpt(RECORDINGS / "mfpt")
+    return cwru.cases(RECORDINGS / "cwru") + mfpt.cases(RECORDINGS / "mfpt")
 
 
-def test_whole_recordings_17_of_18_right_none_wrong(cases: list[Case]) -> None:
-    verdicts = {case.name: score(case.label, name_fault(case, case.samples)) for case in cases}
-    assert len(verdicts) == 18
-    assert [name for name, verdict in verdicts.items() if verdict == "wrong"] == []
-    # The ball fault of record 118 has no line of its own in any variant: uncertain is the honest verdict.
-    assert [name for name, verdict in verdicts.items() if verdict == "open"] == ["12k_DE_B_007_118_0.mat"]
+@pytest.fixture(scope="module")
+def damaged(cases: list[Case]) -> list[Case]:
+    return [case for case in cases if case.label != "normal"]
 
 
-@pytest.mark.parametrize(("length_s", "least_right"), [(5.0, 22), (2.0, 70), (1.0, 150)])
-def test_windows_with_half_overlap(cases: list[Case], length_s: float, least_right: int) -> None:
-    counts = tally(cases, length_s)
+@pytest.fixture(scope="module")
+def healthy(cases: list[Case]) -> Case:
+    return next(case for case in cases if case.label == "normal")
+
+
+def drawn(case: Case, random: np.random.Generator) -> Samples:
+    """Return a stretch of random length from a random place."""
+    length = min(round(float(random.choice(LENGTHS_S)) * case.sample_rate_hz), case.samples.shape[1])
+    start = int(random.integers(case.samples.shape[1] - length + 1))
+    return case.samples[:, start : start + length]
+
+
+def halved(samples: Samples) -> Samples:
+    """Return the samples at half their rate, by leaving out the upper half of the spectrum."""
+    size = samples.shape[1] // 4 * 4
+    spectrum = rfft(samples[:, :size].astype(np.float64))
+    kept: Samples = irfft(spectrum[:, : size // 4 + 1] / 2, size // 2).astype(np.float32)
+    return kept
+
+
+def test_two_second_windows_with_half_overlap(cases: list[Case]) -> None:
+    counts = Counter(score(case, one_sensor(case, window)) for case in cases for window in case.cut(2.0, overlap=0.5))
     assert counts["wrong"] == 0
-    assert counts["right"] >= least_right  # of 25, 93 and 205
+    assert counts["right"] >= 75  # of 93: the must-hold of 80 %
 
 
-@pytest.mark.parametrize(
-    ("length_s", "error", "least_right"), [(3.0, 0.02, 40), (3.0, -0.03, 40), (3.0, 0.04, 40), (1.0, 0.03, 0)]
-)
-def test_with_a_wrong_stated_speed_nothing_is_named_wrongly(
-    cases: list[Case], length_s: float, error: float, least_right: int
-) -> None:
-    counts = tally(cases, length_s, stated_speed_error=error)
+def disturbed(case: Case, window: Samples, kind: str, random: np.random.Generator) -> tuple[Case, Samples]:
+    """Return a stretch after something was done to it that changes neither the fault nor its orders."""
+    if kind == "louder":
+        return case, window * np.float32(10.0 ** random.uniform(-2, 2))
+    if kind == "resampled":
+        factor = float(random.choice([0.97, 1.03]))
+        return replace(case, sample_rate_hz=case.sample_rate_hz * factor, speed_rpm=case.speed_rpm * factor), window
+    if kind == "halved":
+        return replace(case, sample_rate_hz=case.sample_rate_hz / 2), halved(window)
+    if kind == "noise":
+        level = window.std(axis=1, keepdims=True) * 10.0 ** random.uniform(-1, 0.5)
+        return case, window + (level * random.standard_normal(window.shape)).astype(np.float32)
+    if kind == "other sensor":
+        return replace(case, nearest=int(random.integers(len(case.points)))), window
+    return case, window
+
+
+@pytest.mark.parametrize("kind", ["cut", "louder", "resampled", "halved", "noise", "all channels", "other sensor"])
+@pytest.mark.parametrize("speed_error", [0.0, 0.045])
+def test_nothing_done_to_a_recording_gives_it_a_wrong_name(damaged: list[Case], kind: str, speed_error: float) -> None:
+    """Speed errors are drawn evenly up to the one given, to both sides."""
+    random = np.random.default_rng([len(kind), round(1e3 * speed_error)])
+    counts: Counter[str] = Counter()
+    judge = all_channels if kind == "all channels" else one_sensor
+    for whole in damaged:
+        error = float(random.uniform(-speed_error, speed_error))
+        case, window = disturbed(whole, drawn(whole, random), kind, random)
+        counts[score(case, judge(case, window, speed_error=error))] += 1
     assert counts["wrong"] == 0
-    assert counts["right"] >= least_right  # of 50 windows of 3 s; one second is too short to settle the speed
+    assert counts["right"] > 0
 
 
-@pytest.mark.parametrize("length_s", [1.0, 2.0])
-@pytest.mark.parametrize("error", [-0.02, 0.0, 0.01])
-def test_no_fault_is_ever_named_on_a_healthy_motor(
-    cases: list[Case], recordings: Path, length_s: float, error: float
-) -> None:
-    healthy = next(case for case in cases if case.label == "normal")
-    both = read_recording(recordings / "cwru" / healthy.name, sample_rate_hz=48_000, unit="g").in_si()
-    samples = both.segments[0].samples
-    length = round(length_s * 48_000)
-    for start in range(0, samples.shape[1] - length + 1, length // 8):
-        for row in bearing_library():
+def test_a_fault_under_a_healthy_machine_is_named_rightly_or_not_at_all(damaged: list[Case], healthy: Case) -> None:
+    random = np.random.default_rng(5)
+    counts: Counter[str] = Counter()
+    for case in damaged:
+        # The healthy motor was sampled at 48 kHz; at 12 kHz it is heard after halving twice, elsewhere as it is.
+        quiet = halved(halved(healthy.samples)) if case.sample_rate_hz < 20_000 else healthy.samples
+        loud = case.samples[case.nearest]
+        size = min(quiet.shape[1], loud.size)
+        for share in (0.1, 0.3, 1.0):
+            start = int(random.integers(loud.size - size + 1))
+            part = loud[start : start + size]
+            mixed = quiet[0, :size] / quiet[0].std() + np.float32(share) * part / part.std()
+            counts[score(case, one_sensor(replace(case, nearest=0, points=("DE",)), mixed[None]))] += 1
+    assert counts["wrong"] == 0
+    assert counts["right"] > 0
+
+
+def test_without_a_stated_speed_nothing_is_named(damaged: list[Case]) -> None:
+    for case in damaged:
+        report = diagnose(
+            case.samples[case.nearest][None],
+            case.sample_rate_hz,
+            [case.points[case.nearest]],
+            speed_rpm=None,
+            bearings=[BearingAt(case.damaged)],
+        )
+        assert report.verdict.label.value not in BEARING_LABELS
+        if report.speed.estimated is not None:
+            # The rig of MFPT states 1500 rpm and turns 0.7 % slower.
+            assert report.speed.estimated == pytest.approx(case.speed_rpm, rel=0.012)
+
+
+@pytest.mark.parametrize("length_s", [0.25, 0.5, 1.0, 2.0])
+def test_no_bearing_of_any_geometry_is_named_on_a_healthy_motor(healthy: Case, length_s: float) -> None:
+    random = np.random.default_rng(round(100 * length_s))
+    library = [row.bearing for row in bearing_library()]
+    for window in healthy.cut(length_s, overlap=0.75):
+        balls, angle = int(random.integers(6, 20)), float(random.choice([0, 15, 25, 40]))
+        size = min(float(random.uniform(0.12, 0.35)), 0.9 * float(np.sin(np.pi / balls)))
+        made_up = Bearing.from_geometry("made up", balls, size, 1.0, angle)
+        for bearing in (made_up, library[int(random.integers(len(library)))]):
             report = diagnose(
-                samples[:, start : start + length],
-                48_000,
-                ["DE", "FE"],
-                speed_rpm=healthy.speed_rpm * (1 + error),
-                bearings=[BearingAt(row.bearing)],
+                window,
+                healthy.sample_rate_hz,
+                healthy.points,
+                speed_rpm=healthy.speed_rpm * (1 + float(random.uniform(-0.04, 0.04))),
+                bearings=[BearingAt(bearing)],
             )
             assert {str(channel.diagnosis.label) for channel in report.channels} <= {"no_fault_found", "uncertain"}
 
@@ -88,46 +162,32 @@ def test_healthy_and_stopped_rigs_are_not_named(recordings: Path) -> None:
             assert report.verdict.label.value == "machine_off"
 
 
-def test_the_bearing_is_told_from_the_one_at_the_other_end(cases: list[Case], recordings: Path) -> None:
-    bearings = {row.bearing.name: row.bearing for row in bearing_library()}
-    at = [BearingAt(bearings["6205-2RS JEM"], "DE"), BearingAt(bearings["6203-2RS JEM"], "FE")]
-    for case in cases[:10]:
-        recording = read_recording(
-            recordings / "cwru" / case.name, sample_rate_hz=case.sample_rate_hz, unit="g", speed_rpm=case.speed_rpm
-        ).in_si()
-        samples = np.asarray(recording.segments[0].samples)
-        names = [channel.name for channel in recording.channels]
-        report = diagnose(samples, case.sample_rate_hz, names, speed_rpm=case.speed_rpm, bearings=at)
+def test_the_bearing_is_told_from_the_one_at_the_other_end(damaged: list[Case]) -> None:
+    for case in damaged:
+        report = all_channels(case, case.samples)
         if report.verdict.label.value in BEARING_LABELS:
-            assert report.verdict.label.value == case.label
-            assert report.component == ("FE" if case.bearing.name.startswith("6203") else "DE")
-        else:
-            assert case.label == "normal" or "118" in case.name
+            assert report.component == next(at.point for at in case.bearings if at.bearing == case.damaged)
 
 
-def test_of_two_bearings_of_one_type_the_wrong_one_is_never_named(cases: list[Case], recordings: Path) -> None:
+def test_of_two_bearings_of_one_type_the_wrong_one_is_never_named(damaged: list[Case]) -> None:
     """The rig has different bearings; here both are said to be the damaged one's type, so only the place can differ."""
     places: Counter[str] = Counter()
-    for case in cases[1:10]:
-        recording = read_recording(
-            recordings / "cwru" / case.name, sample_rate_hz=case.sample_rate_hz, unit="g", speed_rpm=case.speed_rpm
-        ).in_si()
-        samples = np.asarray(recording.segments[0].samples)
-        names = [channel.name for channel in recording.channels]
-        true_end = "FE" if case.bearing.name.startswith("6203") else "DE"
-        length = round(2.0 * case.sample_rate_hz)
-        for start in range(0, samples.shape[1] - length + 1, length):
+    for case in damaged:
+        if len(case.bearings) < 2:
+            continue
+        true_end = next(at.point for at in case.bearings if at.bearing == case.damaged)
+        for window in case.cut(2.0):
             report = diagnose(
-                samples[:, start : start + length],
+                window,
                 case.sample_rate_hz,
-                names,
+                case.points,
                 speed_rpm=case.speed_rpm,
-                bearings=[BearingAt(case.bearing, "DE"), BearingAt(case.bearing, "FE")],
+                bearings=[BearingAt(case.damaged, "DE"), BearingAt(case.damaged, "FE")],
             )
             if report.verdict.label.value in BEARING_LABELS:
                 assert report.verdict.label.value == case.label
                 assert true_end in report.component.split(" or ")
                 places["one" if report.component == true_end else "open"] += 1
-    # Of 32 named windows; the rest are open: faults at the fan end are heard as deep at the drive end, and one
-    # recording has only one sensor.
+    # Of some thirty named windows; the rest are open: faults at the fan end are heard as deep at the drive end, and
+    # one recording has only one sensor.
     assert places["one"] >= 10

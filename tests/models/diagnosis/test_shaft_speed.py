@@ -44,8 +44,47 @@ def test_noise_says_nothing_about_speed() -> None:
         assert speed.used == 1480.0
 
 
-def test_without_a_stated_speed_none_is_guessed() -> None:
-    assert estimate_speed(running(2, 25), RATE_HZ, None).used is None
+@pytest.mark.parametrize("shaft_hz", [13.3, 24.7, 29.9, 58.2])
+def test_without_a_stated_speed_one_is_suggested_but_never_used(shaft_hz: float) -> None:
+    speed = estimate_speed(running(5, shaft_hz), RATE_HZ, None)
+    assert speed.estimated == pytest.approx(60 * shaft_hz, rel=1e-3)
+    assert speed.looked_at == speed.estimated
+    assert speed.used is None
+    assert speed.in_doubt
+
+
+def suggested(signal: np.ndarray) -> float | None:
+    return estimate_speed(signal, RATE_HZ, None).estimated
+
+
+def test_nothing_is_suggested_where_something_speaks_against_it() -> None:
+    assert suggested(noise(5, RATE_HZ, 1)[None]) is None
+    # Sixty turns are needed, and two seconds hold 49.
+    assert suggested(running(2, 24.7)) is None
+    # A comb of the mains.
+    assert suggested(running(5, 50.0)) is None
+    # Two shafts that show as much.
+    assert suggested(running(5, 24.7) + running(5, 33.1)) is None
+    # Faster than what is looked for: its half and its third have every second or third tooth only.
+    assert suggested(running(5, 110.0)) is None
+    # A line at every fifth order alone, as of five blades.
+    blades = shaft_lines(5, RATE_HZ, 24.7, {float(order): 0.3 for order in range(5, 200, 5)})
+    assert suggested((blades + noise(5, RATE_HZ, 2, level=0.3))[None]) is None
+
+
+def test_a_few_full_teeth_are_no_comb() -> None:
+    # A shaft with even orders only; at 16/17 of its speed the 17th and 34th tooth find lines, and nothing else does.
+    even = {float(order): 0.3 for order in range(2, 41, 2)}
+    signal = shaft_lines(10, RATE_HZ, 38.4, even) + noise(10, RATE_HZ, 3, level=0.3)
+    speed = estimate_speed(signal[None], RATE_HZ, 60 * 38.4 * 0.983)
+    assert speed.used == pytest.approx(60 * 38.4 * 0.983, rel=0.02)
+
+
+def test_a_speed_is_settled_by_a_tachometer_or_by_the_strongest_comb_far_and_wide() -> None:
+    assert estimate_speed(running(4, 24.7), RATE_HZ, 60 * 24.7).uncertainty == 0.0
+    assert estimate_speed(noise(4, RATE_HZ, 1)[None], RATE_HZ, 1480.0, measured=True).uncertainty == 0.0
+    assert estimate_speed(noise(4, RATE_HZ, 1)[None], RATE_HZ, 1480.0).uncertainty == pytest.approx(0.05)
+    assert estimate_speed(running(1, 24.7), RATE_HZ, 60 * 24.7 * 1.03).uncertainty == pytest.approx(0.05)
 
 
 def test_lines_at_every_third_order_are_not_taken_for_the_shaft() -> None:
