@@ -9,7 +9,7 @@ goes on exactly there.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -25,6 +25,7 @@ from models.contract.encoding import to_record
 from models.contract.identity import record_id
 from models.contract.vocabulary import AlarmState, FailureFamily, RecordKind, is_steady
 from models.diagnosis.diagnose import BearingAt, Fingerprint, diagnose, fingerprint
+from models.frozen import replace
 from models.pipeline import Pipeline
 from models.signal.quality import sample_quality
 from models.signal.windows import Windower, WindowerPosition

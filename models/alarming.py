@@ -31,11 +31,12 @@ from __future__ import annotations
 
 import itertools
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from models.contract.errors import InputError
 from models.contract.vocabulary import AlarmState, Severity
+from models.frozen import replace
 
 ON_SCORE: Final = 1.0
 """A score of 1.0 is the threshold by definition (wire.md 5)."""

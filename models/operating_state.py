@@ -19,11 +19,12 @@ Only steady windows may be judged: a baseline knows one condition. The order of 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from models.context import SPEED
 from models.contract.vocabulary import OFF, STARTING, TRANSIENT, UNKNOWN, is_steady, steady
+from models.frozen import replace
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

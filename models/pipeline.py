@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import hashlib
 from bisect import bisect_left
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -33,6 +33,7 @@ from models.contract.vocabulary import UNKNOWN, QualityCause, is_steady
 from models.detectors.calibration import MIN_WINDOWS
 from models.detectors.scaling import row_medians
 from models.detectors.table import DETECTORS
+from models.frozen import replace
 from models.operating_state import LearntLevel, OperatingSettings
 from models.pipeline_state import PipelineState
 from models.signal.features import FeatureExtractor

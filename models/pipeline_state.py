@@ -6,11 +6,12 @@ back from the bytes continues to the bit.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from models.alarming import AlarmMemory, Decision
 from models.contract.vocabulary import Severity
+from models.frozen import replace
 from models.learning import Baseline, Learning
 from models.operating_state import LearntLevel, OperatingMemory
 from models.state_bytes import pack, unpack

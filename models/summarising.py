@@ -9,12 +9,13 @@ The choice is drawn from a hash of asset, epoch, first window and count, so a re
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Self
 
 import numpy as np
 
 from models.contract.records import FeatureStatistics, Summary
+from models.frozen import replace
 from models.state_bytes import pack, unpack
 
 if TYPE_CHECKING:

@@ -173,7 +173,7 @@ class FeatureExtractor:
         self._runs = carrier_runs(self.layout)
         self._carrier_weights = [aligned_row(np.repeat(hann(run.bins) ** 2, 2)) for run in self._runs]
         self._carrier_norms = np.array([[bins * HANN_POWER_4] for _, bins in self.layout.carriers], np.float32)
-        self.workspaces = workspaces(self.layout, window_samples, self._low_weights.shape[1] - 1)
+        self._workspaces = workspaces(self.layout, window_samples, self._low_weights.shape[1] - 1)
         self._columns = [_ROWS.index(name) for name in self.names]
 
     def describe(self, name: str) -> str:
@@ -226,7 +226,7 @@ class FeatureExtractor:
 
     def _sum_up(self, x: NDArray[np.float32], sums: NDArray[np.float32]) -> None:
         """Write the sums of one group of channels, (sums, channels of the group)."""
-        space = self.workspaces[x.shape[0] - 1]
+        space = self._workspaces[x.shape[0] - 1]
         mean = sums[_MEAN]
         np.matmul(x, self._ones, out=mean)
         mean *= 1.0 / self.window_samples
