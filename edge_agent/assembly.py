@@ -24,6 +24,7 @@ from models.detectors.autoencoder import Autoencoder, base_network
 from models.diagnosis.diagnose import BearingAt
 from models.operating_state import OperatingSettings
 from models.pipeline import PipelineSettings
+from models.process_pipeline import ProcessSettings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -66,6 +67,13 @@ def machine_setup(table: MachineTable, source: Source) -> MachineSetup:
     facts = source.facts
     window_samples = max(1, round(table.window.length_s * facts.sample_rate_hz))
     hop_samples = max(1, round(window_samples * (1.0 - table.window.overlap)))
+    if table.kind == "process":
+        return MachineSetup(
+            pipeline=_process_settings(table, source, window_samples, hop_samples),
+            hop_samples=hop_samples,
+            max_evidence_bytes=table.evidence.max_bytes,
+            spectrum_interval_s=table.evidence.spectrum_interval_s,
+        )
     pipeline = PipelineSettings(
         asset_id=table.asset_id,
         machine=table.name,
@@ -98,6 +106,25 @@ def machine_setup(table: MachineTable, source: Source) -> MachineSetup:
         waveform_s=table.evidence.waveform_s,
         spectrum_interval_s=table.evidence.spectrum_interval_s,
     )
+
+
+def _process_settings(table: MachineTable, source: Source, window_samples: int, hop_samples: int) -> ProcessSettings:
+    settings = ProcessSettings(
+        asset_id=table.asset_id,
+        machine=table.name,
+        channel_names=source.facts.channels,
+        sample_rate_hz=source.facts.sample_rate_hz,
+        window_samples=window_samples,
+        learning_windows=table.learning.windows,
+        summary_interval_s=table.summary_interval_s,
+        alarm=AlarmSettings(**table.alarm.model_dump()),
+        units=tuple(parse_unit(channel.unit).eng_unit for channel in table.channel),
+        hop_samples=hop_samples,
+        phases=tuple(phase.phase() for phase in table.phase),
+        rules=tuple(rule.rule() for rule in table.rule),
+        learning_s=3_600.0 * table.learning.least_h,
+    )
+    return settings if table.detectors is None else replace(settings, detectors=table.detectors)
 
 
 def _context(table: MachineTable, source: Source) -> tuple[tuple[ContextChannel, ...], OperatingSettings]:

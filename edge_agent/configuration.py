@@ -13,28 +13,27 @@ import json
 import re
 import uuid
 from pathlib import Path  # noqa: TC003 - pydantic reads the annotations
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Self, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
+from edge_agent.process_tables import PhaseTable, RuleTable, unknown_names, with_usual
+from edge_agent.settings_table import Positive, Table
+from edge_agent.settings_table import as_value_error as _as_value_error
 from edge_agent.sources import SOURCES, source_module
 from edge_agent.sources.base import SourceRequest, WantedChannel, WantedContext
 from models.context import ContextChannel
-from models.contract.errors import ConfigurationError, PlantpulseError
+from models.contract.errors import ConfigurationError
 from models.contract.strict_toml import TomlFile, explained, nearest, parse, read_text
 from models.contract.topics import check_id
 from models.contract.units import parse_unit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from models.contract.toml_lines import KeyPath
     from models.diagnosis.bearings import Bearing
 
-T = TypeVar("T")
-
 QUANTITY: Final = "acceleration"
-"""What the agent's channels measure; slow signals come with their own detector."""
+"""What the channels of a machine that vibrates measure; those of a process may measure anything."""
 
 
 def _checked_id(text: str) -> str:
@@ -57,9 +56,7 @@ def _checked_channel(text: str) -> str:
 
 
 def _checked_unit(text: str) -> str:
-    unit = _as_value_error(lambda: parse_unit(text))
-    if unit.quantity != QUANTITY:
-        raise ValueError(f"unit {text!r} measures {unit.quantity}, a vibration channel needs g, mg or m/s2")
+    _as_value_error(lambda: parse_unit(text))
     return text
 
 
@@ -92,22 +89,8 @@ def _start_ns(value: object) -> int | None:
     return round(at.timestamp() * 1e6) * 1000
 
 
-def _as_value_error(call: Callable[[], T]) -> T:
-    try:
-        return call()
-    except PlantpulseError as error:
-        raise ValueError(str(error)) from error
-
-
 SparkplugId = Annotated[str, AfterValidator(_checked_id)]
 Uuid = Annotated[str, AfterValidator(_checked_uuid)]
-Positive = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
-
-
-class Table(BaseModel):
-    """Base of every table: an unknown key is an error, and nothing changes after reading."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, arbitrary_types_allowed=True)
 
 
 class GatewayTable(Table):
@@ -240,6 +223,9 @@ class LearningTable(Table):
     """How the baseline is learnt."""
 
     windows: int = Field(default=60, ge=8, le=100_000)
+    """480 for a process."""
+    least_h: float = Field(default=24.0, ge=0.0, le=8_760.0)
+    """Only for a process: each phase is learnt for at least so long, because a process has days."""
     learn_new_states: bool = True
     """Whether operating states that are first seen after another one has been learnt are learnt too. They are never
     faults: unknown until they are learnt, or for good."""
@@ -291,6 +277,9 @@ class MachineTable(Table):
     name: SparkplugId
     asset_id: Uuid
     machine_class: SparkplugId = Field(default="machine", alias="class")
+    kind: Literal["vibration", "process"] = "vibration"
+    """`process`: slow signals in the plant's units, judged by phases and rules; window, learning and alarm then have
+    other defaults (edge_agent.process_tables)."""
     speed_rpm: Positive | None = None
     machine_group: Literal[1, 2, 3, 4] | None = None
     """ISO 20816-3 group; with `support`, both or none."""
@@ -303,10 +292,17 @@ class MachineTable(Table):
     source: SourceTable
     channel: tuple[ChannelTable, ...] = Field(min_length=1, strict=False)
     context: tuple[ContextTable, ...] = Field(default=(), strict=False)
+    phase: tuple[PhaseTable, ...] = Field(default=(), strict=False)
+    rule: tuple[RuleTable, ...] = Field(default=(), strict=False)
     window: WindowTable = WindowTable()
     learning: LearningTable = LearningTable()
     alarm: AlarmTable = AlarmTable()
     evidence: EvidenceTable = EvidenceTable()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _usual(cls, document: Any) -> Any:
+        return with_usual(document)
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -371,6 +367,7 @@ def parse_settings(text: str, name: str) -> Settings:
     """
     settings, file = parse(text, name, Settings)
     for number, machine in enumerate(settings.machine):
+        _suits_its_kind(machine, ("machine", number), file)
         place: KeyPath = ("machine", number, "source")
         _own_options(machine.source, place, file)
     return settings
@@ -402,6 +399,24 @@ def configuration_hash(settings: Settings) -> str:
     document = settings.model_dump(mode="python", by_alias=True)
     text = json.dumps(document, sort_keys=True, separators=(",", ":"), default=str, allow_nan=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _suits_its_kind(machine: MachineTable, place: KeyPath, file: TomlFile) -> None:
+    """Check what only vibration or only a process may have, and that phases and rules name what is there."""
+    if machine.kind == "process":
+        for path, complaint in unknown_names(machine.phase, machine.rule, [one.name for one in machine.channel]):
+            raise ConfigurationError(f"{file.where((*place, *path))}: {complaint}")
+        return
+    for number, channel in enumerate(machine.channel):
+        quantity = parse_unit(channel.unit).quantity
+        if quantity != QUANTITY:
+            raise ConfigurationError(
+                f"{file.where((*place, 'channel', number, 'unit'))}: machine.channel: unit {channel.unit!r} measures"
+                f' {quantity}, a vibration channel needs g, mg or m/s2; slow signals need kind = "process"'
+            )
+    for key in ("phase", "rule"):
+        if getattr(machine, key):
+            raise ConfigurationError(f'{file.where((*place, key))}: machine.{key} needs kind = "process"')
 
 
 def _own_options(source: SourceTable, place: KeyPath, file: TomlFile) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from edge_agent import alarm_reports, evidence
+from edge_agent import alarm_reports, evidence, process_reports
 from edge_agent.alarm_reports import Circumstances, StandingAlarm
 from edge_agent.memory import with_room
 from edge_agent.recent import RecentSamples
@@ -26,8 +26,7 @@ from models.contract.identity import record_id
 from models.contract.vocabulary import AlarmState, FailureFamily, RecordKind, is_steady
 from models.diagnosis.diagnose import BearingAt, Fingerprint, diagnose, fingerprint
 from models.frozen import replace
-from models.pipeline import Pipeline
-from models.signal.quality import sample_quality
+from models.process_pipeline import ProcessOutcome, ProcessSettings
 from models.signal.windows import Windower, WindowerPosition
 from models.state_bytes import StateError, pack, unpack
 
@@ -36,12 +35,14 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from edge_agent.process_reports import Judge
     from models.alarming import AlarmChange
     from models.contract.records import Diagnosis, Record
     from models.contract.vocabulary import ClockQuality
     from models.diagnosis.diagnose import Report
     from models.pipeline import Outcome, PipelineSettings
     from models.pipeline_state import PipelineState
+    from models.process_state import ProcessState
     from models.signal.windows import Block, Window
 
 DIAGNOSIS_S: Final = 5.0
@@ -85,7 +86,7 @@ class MachineMemory:
         picture_due_ns: data time of the next picture without an alarm; 0 before the baseline is learnt.
     """
 
-    pipeline: PipelineState
+    pipeline: PipelineState | ProcessState
     windower: WindowerPosition = field(default_factory=WindowerPosition)
     standing: Mapping[FailureFamily, StandingAlarm] = field(default_factory=dict)
     fingerprints: Mapping[str, bytes] = field(default_factory=dict)
@@ -110,7 +111,7 @@ class MachineMemory:
         return pack(*_STATE, values, {**arrays, "pipeline": self.pipeline.to_bytes()})
 
     @classmethod
-    def from_bytes(cls, data: bytes, pipeline: Pipeline) -> MachineMemory:
+    def from_bytes(cls, data: bytes, pipeline: Judge) -> MachineMemory:
         """Return what `to_bytes` wrote.
 
         Raises:
@@ -151,7 +152,7 @@ class MachineWatch:
 
     def __init__(self, setup: MachineSetup, data: bytes | None = None) -> None:
         self.setup = setup
-        self.pipeline = Pipeline(setup.pipeline)
+        self.pipeline = process_reports.judge_of(setup.pipeline)
         self._memory = MachineMemory(self.pipeline.start())
         self.restarted = data is not None
         if data is not None:
@@ -167,7 +168,7 @@ class MachineWatch:
             self._memory.windower,
             settings.context,
         )
-        self._recent = RecentSamples(round(DIAGNOSIS_S * settings.sample_rate_hz))
+        self._recent = RecentSamples(process_reports.recent_samples(settings, DIAGNOSIS_S))
         self._model = f"{'+'.join(settings.detectors)}/{self.pipeline.signature}"
         self.latest_outcome: Outcome | None = None
 
@@ -184,7 +185,7 @@ class MachineWatch:
     @property
     def feature_units(self) -> tuple[str, ...]:
         """Return the engUnit of each feature."""
-        return tuple(self.pipeline.extractor.units) * len(self.setup.pipeline.channel_names)
+        return process_reports.feature_units(self.setup.pipeline, self.pipeline)
 
     def memory_bytes(self) -> bytes:
         """Return what to store with the records of the last step."""
@@ -214,7 +215,7 @@ class MachineWatch:
         return (to_record(summary, record_id=self._record_id(RecordKind.SUMMARY, *key)),)
 
     async def _window(self, window: Window, clock_quality: ClockQuality) -> list[Record]:
-        channel_causes = sample_quality(window.samples)
+        channel_causes = process_reports.channel_causes(self.setup.pipeline, window.samples)
         causes = tuple(dict.fromkeys(cause for one in channel_causes for cause in one))
         window = replace(window, quality=window.quality + causes, is_checked=True)
         state, outcome = self.pipeline.step(self._memory.pipeline, window)
@@ -225,6 +226,8 @@ class MachineWatch:
             summary_id = self._record_id(RecordKind.SUMMARY, *outcome.summary_key)
             records.append(to_record(outcome.summary, record_id=summary_id))
         at = self._circumstances(window, outcome, clock_quality)
+        if isinstance(outcome, ProcessOutcome):
+            return records + await self._process(window, outcome, at)
         if outcome.change is not None:
             records += await self._mechanical(outcome.change, window, outcome, at)
         else:
@@ -235,6 +238,26 @@ class MachineWatch:
             records += self._sensor(outcome.sensor_change, channel, window, outcome, at)
         if outcome.baseline is not None and is_steady(outcome.operating_state):
             records += await self._healthy_picture(window, outcome, at)
+        return records
+
+    async def _process(self, window: Window, outcome: ProcessOutcome, at: Circumstances) -> list[Record]:
+        """Report the alarms of a process: its pipeline knows the reason of each."""
+        records: list[Record] = []
+        for family, change, found in (
+            (FailureFamily.PROCESS, outcome.change, outcome.diagnosis),
+            (FailureFamily.SENSOR, outcome.sensor_change, outcome.sensor_diagnosis),
+        ):
+            if change is None:
+                continue
+            standing = self._memory.standing.get(family)
+            told = None if standing is None else standing.report.diagnosis
+            diagnosis = told if change.state is AlarmState.RETURNED else found or told
+            if diagnosis is None:
+                continue
+            alarm = alarm_reports.changed(standing, family, change, diagnosis, at)
+            records += self._reported(alarm, window)
+            if alarm.is_active:
+                records += await self._pictured(alarm.report.alarm_id, window, outcome, at, None)
         return records
 
     async def _mechanical(
@@ -335,25 +358,29 @@ class MachineWatch:
         self, subject: str, window: Window, outcome: Outcome, at: Circumstances, report: Report | None
     ) -> list[Record]:
         settings = self.setup.pipeline
-        speed_rpm = window.speed_rpm or settings.speed_rpm if report is None else report.speed.used
-        moment = await asyncio.to_thread(
-            with_room,
-            evidence.picture,
-            self._recent.samples(),
-            settings.sample_rate_hz,
-            settings.channel_names,
-            subject=subject,
-            end_ns=window.end_ns,
-            waveform_s=0.0 if subject == evidence.SPECTRUM else self.setup.waveform_s,
-            speed_rpm=speed_rpm,
-            fault_lines=() if report is None else report.lines,
-            facts={
-                "operating_state": at.operating_state,
-                "model": at.model,
-                "clock_quality": at.clock_quality.value,
-                "features": self._compared(outcome),
-            },
-        )
+        facts: dict[str, Any] = {
+            "operating_state": at.operating_state,
+            "model": at.model,
+            "clock_quality": at.clock_quality.value,
+            "features": self._compared(outcome),
+        }
+        recent, end_ns = self._recent.samples(), window.end_ns
+        if isinstance(settings, ProcessSettings):
+            moment = process_reports.picture(recent, settings, subject=subject, end_ns=end_ns, facts=facts)
+        else:
+            moment = await asyncio.to_thread(
+                with_room,
+                evidence.picture,
+                recent,
+                settings.sample_rate_hz,
+                settings.channel_names,
+                subject=subject,
+                end_ns=end_ns,
+                waveform_s=0.0 if subject == evidence.SPECTRUM else self.setup.waveform_s,
+                speed_rpm=window.speed_rpm or settings.speed_rpm if report is None else report.speed.used,
+                fault_lines=() if report is None else report.lines,
+                facts=facts,
+            )
         parts = await asyncio.to_thread(evidence.packed, moment, at.asset_id, at.machine, self.setup.max_evidence_bytes)
         return [
             to_record(

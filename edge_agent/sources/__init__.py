@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from edge_agent.sources.base import SourceModule
 
 SOURCES: Final = {
+    "cold_room": "edge_agent.sources.cold_room",
     "replay": "edge_agent.sources.replay",
     "simulated": "edge_agent.sources.simulated",
 }
