@@ -13,7 +13,7 @@ LOCKS := deploy/locks
 CHECKED := models edge_agent cloud plantpulse tests
 ARGS ?=
 
-.PHONY: help setup demo test soak services check bench lock clean
+.PHONY: help setup demo test soak services check bench peers lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -41,6 +41,17 @@ check: setup ## format, lint, types, import contracts, unused code
 
 bench: setup ## every benchmark: bench/results.json and the table in the README
 	$(BIN)/plantpulse bench all --readme README.md $(ARGS)
+
+# 900 MB of other people's libraries: into the cache, never into .venv.
+PEERS := $(or $(PLANTPULSE_CACHE),$(HOME)/.cache/plantpulse)/peers
+
+peers: setup ## the libraries that make bench compares the features with, if you want to see that too
+	@if ! cmp -s $(LOCKS)/peers.txt $(PEERS)/peers.txt; then \
+		echo "installing the compared libraries into $(PEERS)"; \
+		rm -rf $(PEERS); $(BIN)/python -m venv $(PEERS); \
+		if [ -x $(BIN)/uv ]; then $(BIN)/uv pip install --quiet --python $(PEERS)/bin/python --require-hashes -r $(LOCKS)/peers.txt; \
+		else $(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(LOCKS)/peers.txt; fi; \
+		cp $(LOCKS)/peers.txt $(PEERS)/peers.txt; fi
 
 lock: setup ## renew the lock files after a change in pyproject.toml
 	deploy/lock.sh

@@ -9,3 +9,5 @@ common=(--universal --python-version 3.11 --generate-hashes --no-header --no-ann
 "$uv" pip compile "${common[@]}" --extra demo -c deploy/locks/all.txt pyproject.toml -o deploy/locks/demo.txt
 "$uv" pip compile "${common[@]}" --extra edge -c deploy/locks/all.txt pyproject.toml -o deploy/locks/edge.txt
 echo uv | "$uv" pip compile "${common[@]}" - -o deploy/locks/tools.txt
+# Libraries that the benchmarks are compared with, in an environment of their own (make peers).
+printf '%s\n' tsfresh tsfel librosa endaq-calc nitime | "$uv" pip compile "${common[@]}" - -o deploy/locks/peers.txt

@@ -3,7 +3,7 @@
 The default set of 16 channels of 1 s at 25.6 kHz, on one core, against
 - a bare batched float32 rfft of the same windows (scipy.fft, the fastest installed),
 - the plain float64 reference in models/signal/reference.py, one channel and one feature at a time,
-- general feature libraries, where they are installed, each with its own statistical or spectral set.
+- general feature libraries, where `make peers` has installed them, on the features that both compute.
 
 Contenders take turns in every round and the middle round counts. What is counted is the time of the processor, not of
 the wall: on a busy machine a long call is interrupted more often than a short one, which would falsify every ratio.
@@ -11,13 +11,15 @@ the wall: on a busy machine a long call is interrupted more often than a short o
 
 from __future__ import annotations
 
-import importlib.util
+import functools
 import os
 import statistics
+import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from plantpulse.bench.peers import PEERS
+from plantpulse.bench.peers import SHARED, default_interpreter, seconds_per_channel
 
 if TYPE_CHECKING:
     import argparse
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
     import numpy as np
     from numpy.typing import NDArray
+
 
 SEED: Final = 20816
 """Any fixed number; the time does not depend on the samples."""
@@ -36,6 +39,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rate", type=float, default=25600.0, metavar="HZ", help="sample rate (default 25600)")
     parser.add_argument("--seconds", type=float, default=1.0, metavar="S", help="length of a window (default 1)")
     parser.add_argument("--rounds", type=int, default=40, metavar="N", help="rounds that are timed (default 40)")
+    parser.add_argument(
+        "--peers",
+        type=Path,
+        default=default_interpreter(),
+        metavar="PYTHON",
+        help="interpreter that has other libraries installed (default: that of `make peers`)",
+    )
 
 
 def measure(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -43,7 +53,8 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
 
     Returns:
         `ms_per_channel_second`, `ratio_to_bare_rfft`, `speedup_over_plain_float64`, `peers` (library: how many times
-        slower), and what they were measured with.
+        slower on the features that it shares with ours; empty where none is installed), and what they were measured
+        with.
     """
     # Read by BLAS when numpy is loaded: the promise is for one core.
     for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
@@ -71,15 +82,18 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     ratio = statistics.median(mine / theirs for mine, theirs in zip(ours, rfft, strict=True))
     per_channel_s = statistics.median(ours) / arguments.channels
     (reference,) = _take_turns((plain,), max(3, arguments.rounds // 8))
+    peers = {}
+    for name, theirs_s in seconds_per_channel(arguments.peers, window_samples, arguments.rate).items():
+        shared = FeatureExtractor(arguments.rate, window_samples, SHARED[name])
+        (mine,) = _take_turns((functools.partial(_discarded, shared, samples),), arguments.rounds)
+        peers[name] = theirs_s * arguments.channels / statistics.median(mine)
+    if not peers:
+        print("no other library is compared: make peers installs some", file=sys.stderr)
     return {
         "ms_per_channel_second": 1000.0 * per_channel_s / arguments.seconds,
         "ratio_to_bare_rfft": ratio,
         "speedup_over_plain_float64": statistics.median(reference) / per_channel_s,
-        "peers": {
-            name: _peer_s(call, samples[0], arguments.rate) / per_channel_s
-            for name, call in PEERS.items()
-            if importlib.util.find_spec(name)
-        },
+        "peers": peers,
         "features": len(extractor.names),
         "channels": arguments.channels,
         "sample_rate_hz": arguments.rate,
@@ -99,10 +113,6 @@ def _take_turns(contenders: tuple[Callable[[], None], ...], rounds: int) -> list
     return seconds
 
 
-def _peer_s(call: Callable[[NDArray[np.float32], float], object], channel: NDArray[np.float32], rate: float) -> float:
-    """Return the seconds a library takes for one channel, the better of two runs."""
-    return min(seconds for times in _take_turns((lambda: _discard(call(channel, rate)),), 2) for seconds in times)
-
-
-def _discard(_result: object) -> None:
+def _discarded(call: Callable[[NDArray[np.float32]], object], samples: NDArray[np.float32]) -> None:
     """Drop a result; only the time it took counts."""
+    call(samples)

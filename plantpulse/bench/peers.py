@@ -1,61 +1,66 @@
-"""General feature libraries, for comparison where they happen to be installed; none of them is a dependency.
+"""General feature libraries, for comparison where `make peers` has installed them; none of them is a dependency.
 
-Each call computes what that library offers as its usual small set for one channel: different features from ours, so
-the numbers say what a plant would pay, not that one library is badly made.
+They live in an environment of their own, because together they are larger than everything else here and pin what they
+like. Compared is what both compute: each library's time for one channel against ours for the same features of it.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+import json
+import os
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from models.contract.errors import PlantpulseError
+from plantpulse.bench import peer_calls
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Mapping
 
-    import numpy as np
-    from numpy.typing import NDArray
-
-
-def tsfresh(channel: NDArray[np.float32], _sample_rate_hz: float) -> Any:
-    """Compute `MinimalFCParameters`: ten statistics, no spectrum."""
-    import pandas as pd  # type: ignore[import-not-found,import-untyped,unused-ignore]  # comes with tsfresh only
-    from tsfresh import extract_features  # type: ignore[import-not-found,unused-ignore]  # optional
-    from tsfresh.feature_extraction import MinimalFCParameters  # type: ignore[import-not-found,unused-ignore]  # optional
-
-    table = pd.DataFrame({"id": 0, "time": range(channel.size), "value": channel})
-    return extract_features(
-        table,
-        column_id="id",
-        column_sort="time",
-        default_fc_parameters=MinimalFCParameters(),
-        n_jobs=0,
-        disable_progressbar=True,
-    )
-
-
-def tsfel(channel: NDArray[np.float32], sample_rate_hz: float) -> Any:
-    """Compute the statistical domain: moments, quantiles and histograms."""
-    import tsfel as library  # type: ignore[import-not-found,unused-ignore]  # optional
-
-    configuration = library.get_features_by_domain("statistical")
-    return library.time_series_features_extractor(configuration, channel, fs=sample_rate_hz, verbose=0)
-
-
-def librosa(channel: NDArray[np.float32], sample_rate_hz: float) -> Any:
-    """Compute RMS, centroid, bandwidth, roll-off and contrast, the usual audio set, frame by frame."""
-    from librosa import feature  # type: ignore[import-not-found,unused-ignore]  # optional
-
-    return (
-        feature.rms(y=channel),
-        feature.spectral_centroid(y=channel, sr=sample_rate_hz),
-        feature.spectral_bandwidth(y=channel, sr=sample_rate_hz),
-        feature.spectral_rolloff(y=channel, sr=sample_rate_hz),
-        feature.spectral_contrast(y=channel, sr=sample_rate_hz),
-    )
-
-
-PEERS: Final[dict[str, Callable[[NDArray[np.float32], float], Any]]] = {
-    "tsfresh": tsfresh,
-    "tsfel": tsfel,
-    "librosa": librosa,
+_BANDS: Final = tuple(f"band_{number}" for number in range(1, peer_calls.BANDS + 1))
+_MOMENTS: Final = ("acceleration_mean", "acceleration_rms", "kurtosis", "skewness")
+SHARED: Final[Mapping[str, tuple[str, ...]]] = {
+    "tsfresh": (*_MOMENTS, "acceleration_peak"),
+    "tsfel": _MOMENTS,
+    "librosa": ("acceleration_rms", *_BANDS),
+    "endaq": ("acceleration_rms", *_BANDS),
+    "nitime": _BANDS,
 }
-"""By the name of the package that must be installed."""
+"""Library → our features that `peer_calls` has it compute."""
+
+
+class PeersError(PlantpulseError):
+    """The environment of the libraries is there and does not work."""
+
+
+def default_interpreter() -> Path:
+    """Return where `make peers` puts the interpreter of the libraries."""
+    cache = os.environ.get("PLANTPULSE_CACHE") or str(Path.home() / ".cache" / "plantpulse")
+    return Path(cache) / "peers" / "bin" / "python"
+
+
+def seconds_per_channel(interpreter: Path, window_samples: int, sample_rate_hz: float) -> dict[str, float]:
+    """Return what each installed library takes for its `SHARED` features of one channel; empty without interpreter.
+
+    Raises:
+        PeersError: the interpreter is there and cannot run them.
+    """
+    if not interpreter.exists():
+        return {}
+    one_core = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"), "1")
+    # Warnings of the libraries are theirs, not ours.
+    finished = subprocess.run(
+        [str(interpreter), "-I", peer_calls.__file__, str(window_samples), str(sample_rate_hz)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, **one_core},
+    )
+    if finished.returncode != 0:
+        raise PeersError(
+            f"{interpreter} cannot run the libraries: {finished.stderr.strip()[-300:]}; remove its folder and run "
+            "make peers again"
+        )
+    seconds: dict[str, float] = json.loads(finished.stdout)
+    return seconds

@@ -6,6 +6,12 @@ import json
 import subprocess
 import sys
 
+import pytest
+
+from models.signal.features import FEATURES
+from plantpulse.bench.peer_calls import PEERS
+from plantpulse.bench.peers import SHARED, default_interpreter
+
 
 def bench(*words):
     return subprocess.run(
@@ -31,6 +37,21 @@ def test_people_see_names_and_numbers():
     assert "ratio_to_bare_rfft  " in done.stdout
 
 
+def test_without_the_libraries_nothing_is_claimed_of_them(tmp_path):
+    done = bench("features", "--json", "--rounds", "2", "--channels", "2", "--peers", str(tmp_path / "python"))
+    assert json.loads(done.stdout)["peers"] == {}
+    assert "make peers" in done.stderr
+
+
+def test_libraries_that_do_not_run_are_an_error_and_no_number(tmp_path):
+    broken = tmp_path / "python"
+    broken.write_text("#!/bin/sh\necho no numpy here >&2; exit 3\n", encoding="utf-8")
+    broken.chmod(0o755)
+    done = bench("features", "--rounds", "2", "--channels", "2", "--peers", str(broken))
+    assert done.returncode == 1
+    assert "no numpy here" in done.stderr
+
+
 def test_an_unknown_benchmark_is_bad_usage():
     done = bench("frobnicate")
     assert done.returncode == 2
@@ -42,3 +63,16 @@ def test_a_window_that_has_no_bands_is_one_line():
     assert done.returncode == 2
     assert "too short" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.skipif(not default_interpreter().exists(), reason="the compared libraries are not installed: make peers")
+def test_every_library_is_slower_on_what_it_shares():
+    """Processor time of one run each; the smallest of them is 5 times, so a busy machine does not turn it round."""
+    found = json.loads(bench("features", "--json", "--rounds", "12").stdout)
+    assert set(found["peers"]) == set(SHARED)
+    assert all(slowdown > 1.0 for slowdown in found["peers"].values()), found["peers"]
+
+
+def test_what_is_shared_are_features_of_ours():
+    assert set(SHARED) == set(PEERS)
+    assert {name for shared in SHARED.values() for name in shared} <= {one.name for one in FEATURES}
