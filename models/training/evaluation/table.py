@@ -62,4 +62,9 @@ PUBLIC_SETS: Final = (
     PublicSet("drill_press", "imbalance heard by a cheap sensor", "models.training.evaluation.drill_press"),
     PublicSet("hydraulic", "cooler and valve of a hydraulic unit", "models.training.evaluation.hydraulic"),
     PublicSet("cmapss", "turbofans run to failure: how many flights are left", "models.training.evaluation.cmapss"),
+    PublicSet(
+        "false_alarms",
+        "healthy stretches of all sets: alarms per machine-month, with every degradation found",
+        "models.training.evaluation.false_alarms",
+    ),
 )
