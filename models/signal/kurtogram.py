@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from models.signal.admission import admitted
+from models.signal.admission import admitted, admitted_rate
 from models.signal.averaging import window_length
 from models.signal.envelope import squared_envelope_spectrum
 from models.signal.errors import BandError, ResolutionError
@@ -177,7 +177,7 @@ def envelope_in_best_band(
         SampleError, RateError, ResolutionError: as `fast_kurtogram`.
         BandError: no band is that wide.
     """
-    if not 0 < highest_hz <= sample_rate_hz / 2:
+    if not 0 < highest_hz <= admitted_rate(sample_rate_hz) / 2:
         raise BandError(f"modulation up to {highest_hz:g} Hz fits no band below {sample_rate_hz / 2:g} Hz")
     kurtogram = fast_kurtogram(samples, sample_rate_hz)
     results: list[tuple[CarrierBand, Spectrum] | None] = []

@@ -4,8 +4,9 @@ In this order: find which grid (50 or 60 Hz) fits, with one frequency for all it
 stand out of their neighbourhood; fit the frequency and their sines by least squares; subtract; report what went.
 Subtracting a fitted sine is a notch as narrow as the record is long, so that a shaft line beside it stays.
 
-A line exactly at twice the mains can be real: the magnetic pull of a motor. Hence the report, and hence the caller
-decides whether to remove.
+An induction motor without load turns within a per mille of a whole fraction of the mains, and its own harmonics look
+like them. Where lines stand at halves, thirds or quarters of the mains too, they are a shaft's, and nothing is removed.
+A line exactly at twice the mains can be real as well, the magnetic pull of a motor: hence the report.
 """
 
 from __future__ import annotations
@@ -38,6 +39,15 @@ HARMONICS: Final = 10
 FALSE_LINES: Final = 1e-3
 """Chance of finding any line in noise."""
 
+POLE_PAIRS: Final = (2, 3, 4)
+"""Of the motors whose shaft turns at a fraction of the mains."""
+
+SHAFT_LINES: Final = 2
+"""Lines at fractions of the mains that make them a shaft's; one alone can be anything."""
+
+FALSE_DOUBT: Final = 0.05
+"""Chance of a line at a fraction in noise: leaving lines in is the smaller error, so doubt needs less evidence."""
+
 _NEIGHBOURS: Final = 20
 """Bins on either side that tell the background; few enough that it follows resonances."""
 
@@ -64,12 +74,15 @@ class Cleaned:
         means: (channels,) what was taken away as mean.
         mains_hz: frequency of the grid as fitted, or None where no line was found.
         lines: what was taken away as mains.
+        doubtful_hz: frequency of lines that look like mains but are a shaft's, or cannot be told apart in a record of
+            this length; they were left. None: no such lines.
     """
 
     samples: NDArray[Any]
     means: NDArray[Any]
     mains_hz: float | None
     lines: tuple[MainsLine, ...]
+    doubtful_hz: float | None = None
 
 
 def without_mean_and_mains(
@@ -106,10 +119,26 @@ def without_mean_and_mains(
         raise ResolutionError(
             f"a rate of {sample_rate_hz:g} Hz cannot show {min(grids_hz):g} Hz: leave the mains alone"
         )
-    _, mains_hz, present = max(found, key=lambda candidate: candidate[0])
-    if not present.any():
+    best = max(found, key=lambda candidate: candidate.evidence)
+    if not best.present.any():
         return Cleaned(centred, means, None, ())
-    return _subtracted(centred, means, sample_rate_hz, mains_hz, present)
+    if _is_of_a_shaft(ratio, step_hz, best):
+        return Cleaned(centred, means, None, (), best.mains_hz)
+    cleaned = _subtracted(centred, means, sample_rate_hz, best)
+    if cleaned.mains_hz is None or abs(cleaned.mains_hz - best.grid_hz) > GRID_TOLERANCE_HZ:
+        return Cleaned(centred, means, None, (), cleaned.mains_hz)
+    return cleaned
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    """One grid: nominal and found frequency, evidence for it, and which lines are there (channels, harmonics)."""
+
+    grid_hz: float
+    mains_hz: float
+    evidence: float
+    threshold: float
+    present: NDArray[np.bool_]
 
 
 def _line_ratios(centred: NDArray[Any], sample_rate_hz: float) -> tuple[NDArray[np.float64], float]:
@@ -121,27 +150,41 @@ def _line_ratios(centred: NDArray[Any], sample_rate_hz: float) -> tuple[NDArray[
     return spectrum.power / np.maximum(background, np.finfo(np.float64).tiny), spectrum.step_hz
 
 
-def _search(
-    ratio: NDArray[np.float64], step_hz: float, grid_hz: float, harmonics: int
-) -> tuple[float, float, NDArray[np.bool_]]:
-    """Return the evidence for one grid, its frequency in Hz, and which lines are there (channels, harmonics)."""
+def _search(ratio: NDArray[np.float64], step_hz: float, grid_hz: float, harmonics: int) -> _Candidate:
+    """Return the best frequency for one grid, with the lines that stand out there."""
     numbers = np.arange(1, harmonics + 1)
     reach = math.ceil(GRID_TOLERANCE_HZ / step_hz * 4 * harmonics)
     candidates = grid_hz + GRID_TOLERANCE_HZ * np.arange(-reach, reach + 1) / reach
     bins = np.rint(numbers * candidates[:, None] / step_hz).astype(int)
     evidence = np.log1p(ratio[:, bins]).sum(axis=(0, 2))
     best = int(np.argmax(evidence))
-    lobe = bins[best] + np.array([[-1], [0], [1]])
-    strongest = ratio[:, lobe].max(axis=1)
     # The frequency was chosen to be the best of all, so every place it could have been counts as a try.
     tries = 3 * ratio.shape[0] * harmonics * max(1.0, 2 * GRID_TOLERANCE_HZ / step_hz)
-    return float(evidence[best]), float(candidates[best]), strongest > math.log(tries / FALSE_LINES)
+    threshold = math.log(tries / FALSE_LINES)
+    present = _highest_near(ratio, bins[best]) > threshold
+    return _Candidate(grid_hz, float(candidates[best]), float(evidence[best]), threshold, present)
 
 
-def _subtracted(
-    centred: NDArray[Any], means: NDArray[Any], sample_rate_hz: float, mains_hz: float, present: NDArray[np.bool_]
-) -> Cleaned:
-    """Return the samples without the sines that fit best at multiples of a frequency near `mains_hz`."""
+def _is_of_a_shaft(ratio: NDArray[np.float64], step_hz: float, found: _Candidate) -> bool:
+    """Return whether lines stand at whole fractions of the mains as well, in any channel."""
+    for pairs in POLE_PAIRS:
+        orders = np.array([k for k in range(1, pairs * found.present.shape[1] + 1) if k % pairs])
+        bins = np.rint(orders * found.mains_hz / pairs / step_hz).astype(int)
+        lines = _highest_near(ratio, bins[bins > 1]) > found.threshold - math.log(FALSE_DOUBT / FALSE_LINES)
+        if int(lines.sum(axis=1).max()) >= SHAFT_LINES:
+            return True
+    return False
+
+
+def _highest_near(ratio: NDArray[np.float64], bins: NDArray[np.int_]) -> NDArray[np.float64]:
+    """Return the highest ratio within a bin of each place, (channels, places)."""
+    lobe = np.clip(bins + np.array([[-1], [0], [1]]), 0, ratio.shape[1] - 1)
+    return np.asarray(ratio[:, lobe].max(axis=1), np.float64)
+
+
+def _subtracted(centred: NDArray[Any], means: NDArray[Any], sample_rate_hz: float, found: _Candidate) -> Cleaned:
+    """Return the samples without the sines that fit best at multiples of a frequency near the one found."""
+    mains_hz, present = found.mains_hz, found.present
     n = centred.shape[1]
     # Time from the middle of the record makes frequency and phase independent.
     time_s = (np.arange(n) - (n - 1) / 2) / sample_rate_hz

@@ -98,8 +98,9 @@ def estimated_speed(
         low_rpm: slowest speed to consider, above 0.
         high_rpm: fastest; the narrower the range, the surer the answer. Half the true speed has no lines of its own
             and is told apart; a multiple of it is told apart as long as the range holds the true one.
-        window_s: length of each spectrum; None: 12 turns at the slowest speed. The speed may change by one bin,
-            1/window_s, from one window to the next (half a window later).
+        window_s: length of each spectrum; None: 12 turns at the slowest speed, and at least half of that. The speed
+            is followed by up to one bin, 1/window_s, from one window to the next (half a window later): a run-up of
+            1 Hz per s needs windows well below 1.4 s.
 
     Raises:
         SampleError, RateError: see `admission.admitted`.

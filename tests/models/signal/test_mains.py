@@ -51,6 +51,18 @@ def test_a_shaft_a_slip_beside_the_mains_stays():
     assert fitted == pytest.approx(2.0, rel=0.02)
 
 
+@pytest.mark.parametrize(("shaft_hz", "grid_hz"), [(29.95, 60.0), (24.97, 50.0), (16.65, 50.0)])
+def test_the_harmonics_of_an_idling_motor_are_not_taken_for_mains(shaft_hz, grid_hz):
+    """Slip of 1 to 2 in a thousand puts every second (third) line of the shaft within the tolerance of a grid."""
+    lines = sum(np.sin(2 * np.pi * shaft_hz * k * T + k) for k in range(1, 10))
+    x = noise(6) + lines
+    result = without_mean_and_mains(x, RATE_HZ)
+    assert result.lines == ()
+    assert result.mains_hz is None
+    assert result.doubtful_hz == pytest.approx(grid_hz, abs=0.2)
+    assert np.allclose(result.samples, x - x.mean())
+
+
 @pytest.mark.parametrize("seed", range(20))
 def test_noise_and_shaft_lines_have_no_mains_in_them(seed):
     """Stated chance 1e-3 per record: of 20, one would already be rare."""

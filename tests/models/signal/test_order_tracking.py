@@ -21,7 +21,7 @@ PULSES = (-START_HZ + np.sqrt(START_HZ**2 + 2 * PER_S * np.arange(int(TURNS[-1])
 ANGLE = shaft_angle(PULSES)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(order=st.floats(0.5, 25.6), phase=st.floats(0, 6.3))
 def test_an_order_up_to_0_4_of_the_samples_per_turn_is_kept_through_the_run_up(order, phase):
     """80 dB of the Kaiser window: 1e-4, tenfold margin for the edge of the band."""
