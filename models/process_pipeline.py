@@ -16,9 +16,10 @@ The same surface as `models.pipeline`, for slow signals. `ProcessPipeline.step` 
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -26,6 +27,7 @@ import numpy as np
 from models import alarming, summarising
 from models.alarming import AlarmSettings
 from models.contract.vocabulary import UNKNOWN, QualityCause, Severity, is_steady
+from models.frozen import replace
 from models.pipeline import HEALTH_SMOOTHING, SENSOR_ALARM, Outcome, PipelineSettings, health_index
 from models.process import baseline, door, rules, wording
 from models.process.baseline import Collected, Normal
@@ -168,7 +170,7 @@ class ProcessPipeline:
             state, outcome = self._judge(state, window)
         state, change, diagnosis = self._told(state, outcome, window, phase)
         state, sensor_change, sensor_causes, sensor_diagnosis = self._sensors(state, causes, window)
-        return replace(state, place=(window.epoch, window.index)), replace(
+        return replace(state, place=(window.epoch, window.index)), dataclasses.replace(
             outcome,
             change=change,
             diagnosis=diagnosis,

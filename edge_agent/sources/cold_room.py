@@ -176,7 +176,7 @@ class ColdRoom:
         physics = self.physics
         rng = np.random.default_rng((physics.seed, day, 2))
         steps = round(DAY_S / STEP_S)
-        seconds = day * DAY_S + STEP_S * np.arange(steps)
+        seconds: NDArray[np.float64] = np.asarray(day * DAY_S + STEP_S * np.arange(steps), np.float64)
         is_open = door_is_open(physics, day)
         for begin_s, end_s in self._left_open:
             is_open |= (seconds >= begin_s) & (seconds < end_s)

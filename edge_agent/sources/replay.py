@@ -99,7 +99,7 @@ class _Outline:
 
 @dataclass(frozen=True, slots=True)
 class _Loaded:
-    """The recording being played, in SI at the machine's rate."""
+    """The recording being played, in the units they are judged in, at the machine's rate."""
 
     file: int
     outline: _Outline
@@ -233,7 +233,7 @@ class ReplaySource:
         return first_sample_ns(self._clock_ns(), self.duration_s, self._request.speed)
 
     async def _samples(self, stretch: _Stretch) -> tuple[NDArray[np.float32], float | None, int]:
-        """Return the samples of one stretch in SI at the machine's rate; the file last used stays in memory."""
+        """Return the samples of one stretch as the machine is judged; the file last used stays in memory."""
         if self._loaded is None or self._loaded.file != stretch.file:
             self._loaded = None
             self._loaded = await asyncio.to_thread(self._load, stretch.file)
@@ -313,7 +313,7 @@ def _rate(recording: Recording) -> float:
 
 
 def _channel_rows(recording: Recording, wanted: Sequence[WantedChannel]) -> tuple[list[int], NDArray[np.float32]]:
-    """Return which rows of the recording the machine's channels are, and the factors that bring them into m/s²."""
+    """Return which rows of the recording the machine's channels are, and what brings them into their unit."""
     names = [channel.name for channel in recording.channels]
     rows = []
     factors = []
@@ -326,7 +326,7 @@ def _channel_rows(recording: Recording, wanted: Sequence[WantedChannel]) -> tupl
                 f' unit = "{channel.unit.name}"; correct one of them'
             )
         rows.append(row)
-        factors.append(convert_factor(channel.unit, "m/s2"))
+        factors.append(_factor(channel.unit))
     return rows, np.array(factors, np.float32)
 
 
@@ -360,6 +360,11 @@ def _slow_channels(
             means[name] = sums / sizes * slope + convert(0.0, stated, unit)
         found.append(means)
     return tuple(found)
+
+
+def _factor(unit: Unit) -> float:
+    """Return what brings acceleration into m/s²; everything else stays as the plant reads it."""
+    return convert_factor(unit, "m/s2") if unit.quantity == "acceleration" else 1.0
 
 
 def _row(names: list[str], channel: WantedChannel, place: int, recording: Recording) -> int:

@@ -24,12 +24,13 @@ Source: Ljung (1999), System Identification, 4.2 (ARX); Rousseeuw and Leroy (198
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, Self
 
 import numpy as np
 
+from models.frozen import replace
 from models.state_bytes import pack, unpack
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ class DoorModel:
         return [float(one) for one in self.scale]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class DoorMemory:
     """What is remembered between two steps.
 
@@ -210,24 +211,13 @@ def step(
         in_phase_s = _NOWHERE_S
     if memory.model is None:
         return _learning(memory, values, phase, learning_s)
-    recent, bias = memory.recent, memory.bias
+    recent = memory.recent
     if len(memory.history) == _HISTORY:
         unexplained = values[0] - _foretold(memory.model.rows[memory.phase], memory.history, memory.in_phase_s)
         known = math.isfinite(unexplained)
-        recent = (*recent, (unexplained - bias[memory.phase], memory.phase))[-_RECENT:] if known else ()
-    changed = DoorMemory(
-        phases=memory.phases,
-        seen=memory.seen,
-        seen_phases=memory.seen_phases,
-        model=memory.model,
-        bias=bias,
-        history=(values, *memory.history)[:_HISTORY],
-        phase=phase,
-        in_phase_s=in_phase_s,
-        recent=recent,
-        active=memory.active,
-        open_s=memory.open_s,
-    )
+        recent = (*recent, (unexplained - memory.bias[memory.phase], memory.phase))[-_RECENT:] if known else ()
+    history = (values, *memory.history)[:_HISTORY]
+    changed = replace(memory, history=history, phase=phase, in_phase_s=in_phase_s, recent=recent)
     return _decided(changed, rise) if recent else changed
 
 

@@ -11,10 +11,11 @@ Source: ISA-18.2 / IEC 62682, deadband, on-delay, suppression by design.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from models.contract.vocabulary import Severity
+from models.frozen import replace
 from models.process import door
 from models.process.errors import ProcessError
 
@@ -215,6 +216,8 @@ def _is_outside(rule: LimitRule, value: float, *, is_active: bool) -> bool:
 
 
 def _delayed(memory: RuleMemory, value: float, is_outside: bool, delay_s: float, step_s: float) -> RuleMemory:  # noqa: FBT001
+    if not is_outside and not memory.outside_s:
+        return memory
     if not is_outside:
         return replace(memory, value=value, outside_s=0.0, active=False, active_s=0.0)
     outside_s = memory.outside_s + step_s
