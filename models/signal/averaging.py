@@ -66,7 +66,7 @@ class AveragedSpectrum:
         Raises:
             SignalError: the probability is not between 0 and 1, or this is a peak hold.
 
-        Source: Bendat and Piersol, Random Data (2010), section 8.5.1; chi-square by Wilson and Hilferty (1931).
+        Source: Bendat and Piersol, Random Data (2010), confidence of autospectra; chi-square by Wilson and Hilferty (1931).
         """
         if not 0 < probability < 1 or math.isnan(self.degrees_of_freedom):
             raise SignalError("a confidence interval needs a probability between 0 and 1, and an RMS average")
@@ -153,19 +153,25 @@ def window_length(record_samples: int, sample_rate_hz: float, resolution_hz: flo
 
 
 def density(spectrum: Spectrum) -> NDArray[Any]:
-    """Return the power spectral density (channels, bins) in unit²/Hz: right for noise, not for lines."""
+    """Return the power spectral density (channels, bins) in unit²/Hz: right for noise, not for lines.
+
+    Source: Harris, On the use of windows for harmonic analysis, Proc. IEEE 66 (1978), section IV, noise bandwidth.
+    """
     result: NDArray[Any] = spectrum.power / (spectrum.noise_bandwidth_bins * spectrum.step_hz)
     return result
 
 
 def line_peak(spectrum: Spectrum) -> NDArray[Any]:
-    """Return the peak amplitude (channels, bins) of a line in each bin, in the unit of the samples; not for noise."""
+    """Return the peak amplitude (channels, bins) of a line in each bin, in the unit of the samples; not for noise.
+
+    Source: Harris (1978), section IV, coherent gain.
+    """
     amplitude: NDArray[Any] = np.sqrt(2.0 * spectrum.power)
     return amplitude
 
 
 def _degrees_of_freedom(window: NDArray[np.float64], hop: int, windows: int) -> float:
-    """Return the degrees of freedom of mean power over overlapping windows. Source: Welch (1967), equation 14."""
+    """Return the degrees of freedom of mean power over overlapping windows. Source: Welch (1967)."""
     energy = float((window**2).sum())
     spread = 1.0
     for distance in range(1, windows):

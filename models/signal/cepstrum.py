@@ -82,7 +82,7 @@ def real_cepstrum(samples: NDArray[Any], sample_rate_hz: float) -> Cepstrum:
         SampleError, RateError, ResolutionError: see `admission.admitted`.
 
     Source: Randall, A history of cepstrum analysis and its application to mechanical problems, Mech. Syst. Signal
-        Process. 97 (2017), section 2.
+        Process. 97 (2017), the real cepstrum.
     """
     real = admitted(samples, sample_rate_hz)
     n = real.shape[1]
@@ -101,7 +101,7 @@ def power_cepstrum(spectrum: Spectrum) -> Cepstrum:
     Raises:
         ResolutionError: fewer than 4 bins.
 
-    Source: Randall, as `real_cepstrum`, section 2.1, the autocepstrum.
+    Source: Randall, as `real_cepstrum`, the autocepstrum of averaged spectra.
     """
     power = spectrum.power
     bins = power.shape[-1]
@@ -185,6 +185,8 @@ def strongest_rahmonics(cepstrum: Cepstrum, low_s: float, high_s: float, count: 
 
     Raises:
         BandError: the range is reversed, outside the cepstrum, or holds fewer than 8 entries.
+
+    Source: Randall (2017), families of sidebands and their rahmonics.
     """
     last = cepstrum.values.shape[-1] - 1
     first, end = math.ceil(low_s / cepstrum.step_s - 1e-9), math.floor(high_s / cepstrum.step_s + 1e-9)

@@ -70,7 +70,7 @@ class CyclicModulation:
             BandError: the edges are reversed, beyond the carriers, or hold none.
 
         Source: Abboud et al., Envelope analysis of rotating machine vibrations in variable speed conditions, Mech.
-            Syst. Signal Process. 84 (2017), section 3, the improved envelope spectrum.
+            Syst. Signal Process. 84 (2017), the improved envelope spectrum.
         """
         first = math.ceil(low_hz / self.carrier_step_hz - 1e-9)
         last = math.floor(high_hz / self.carrier_step_hz + 1e-9)
@@ -98,7 +98,7 @@ def cyclic_indicator(envelope: Spectrum, frequency_hz: float, *, harmonics: int 
         ResolutionError: lines at that frequency cannot be told apart: the record is too short.
 
     Source: Raad, Antoni and Sidahmed, Indicators of cyclostationarity, Mech. Syst. Signal Process. 22 (2008),
-        section 3, ICS2 with the sum over multiples of one cyclic frequency.
+        ICS2 with the sum over multiples of one cyclic frequency.
     """
     if not (math.isfinite(frequency_hz) and frequency_hz > 0):
         raise SpeedError(f"a cyclic frequency of {frequency_hz:g} Hz does not repeat: give one above 0")
@@ -148,7 +148,7 @@ def cyclic_modulation(
         ResolutionError: the record is too short, or the carriers too narrow for the modulation.
 
     Source: Antoni and Hanson, Detection of surface ships from interception of cyclostationary signature with the
-        cyclic modulation coherence, IEEE J. Oceanic Eng. 37 (2012), section III.
+        cyclic modulation coherence, IEEE J. Oceanic Eng. 37 (2012).
     """
     real = admitted(samples, sample_rate_hz)
     if not 0 < highest_hz <= carrier_resolution_hz:

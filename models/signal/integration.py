@@ -109,7 +109,7 @@ def integrated(samples: NDArray[Any], sample_rate_hz: float, *, times: int, low_
         BandError: the low cut is not between 0 and Nyquist, or `times` is not 1 or 2.
         ResolutionError: the record is shorter than seven periods of the low cut.
 
-    Source: Brandt, Noise and Vibration Analysis (2011), section 3.4.3, integration in the frequency domain.
+    Source: Brandt, Noise and Vibration Analysis (2011), integration in the frequency domain.
     """
     real = admitted(samples, sample_rate_hz)
     if times not in {1, 2} or not (math.isfinite(low_cut_hz) and 0 < low_cut_hz < sample_rate_hz / 2):

@@ -125,7 +125,7 @@ def fast_kurtogram(samples: NDArray[Any], sample_rate_hz: float, *, finest_level
         ResolutionError: fewer than 1,024 samples, or a level below 0.
 
     Source: Antoni, Fast computation of the kurtogram for the detection of transient faults, Mech. Syst. Signal
-        Process. 21 (2007), sections 3 and 4; here by cutting one transform instead of by filter banks.
+        Process. 21 (2007), the binary-ternary tree; here by cutting one transform instead of by filter banks.
     """
     real = admitted(samples, sample_rate_hz, at_least=8 * FEWEST_ENVELOPE_SAMPLES)
     if finest_level < 0:
@@ -176,6 +176,9 @@ def envelope_in_best_band(
     Raises:
         SampleError, RateError, ResolutionError: as `fast_kurtogram`.
         BandError: no band is that wide.
+
+    Source: Randall and Antoni, Rolling element bearing diagnostics, Mech. Syst. Signal Process. 25 (2011), envelope analysis in the band of highest
+        kurtosis.
     """
     if not 0 < highest_hz <= admitted_rate(sample_rate_hz) / 2:
         raise BandError(f"modulation up to {highest_hz:g} Hz fits no band below {sample_rate_hz / 2:g} Hz")
@@ -210,7 +213,7 @@ def spectral_kurtosis(
         SampleError, RateError: see `admission.admitted`.
         ResolutionError: fewer than 16 windows of that resolution.
 
-    Source: Antoni, The spectral kurtosis, Mech. Syst. Signal Process. 20 (2006), section 4.
+    Source: Antoni, The spectral kurtosis, Mech. Syst. Signal Process. 20 (2006), the estimator from short-time spectra.
     """
     real = admitted(samples, sample_rate_hz)
     length = window_length(real.shape[1], sample_rate_hz, resolution_hz)

@@ -101,7 +101,7 @@ def without_mean_and_mains(
         ResolutionError: shorter than 1 s, or sampled too slowly for any of the grids.
 
     Source: ISO 13373-2, electrical interference at line frequency; Kay, Fundamentals of Statistical Signal
-        Processing I (1993), section 7.10 for the least-squares sines.
+        Processing I (1993), sinusoidal parameter estimation, for the least-squares sines.
     """
     real = admitted(samples, sample_rate_hz)
     n = real.shape[1]

@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from models.signal.spectra import Spectrum
 
 OCTAVE_RATIO: Final = 10.0**0.3
-"""Source: IEC 61260-1:2014, 5.2.1, base ten."""
+"""Source: IEC 61260-1:2014, clause 5, octave frequency ratio of base ten."""
 
 REFERENCE_HZ: Final = 1000.0
-"""Source: IEC 61260-1:2014, 3.4."""
+"""Source: IEC 61260-1:2014, clause 5, reference frequency."""
 
 _THIRD_NAMES: Final = (1.0, 1.25, 1.6, 2.0, 2.5, 3.15, 4.0, 5.0, 6.3, 8.0)
 """Source: IEC 61260-1:2014, annex E, table E.1: one decade of nominal mid-band frequencies."""
@@ -35,7 +35,7 @@ FEWEST_BINS: Final = 4.0
 """Width of a band in bins: the main lobe of a Hann window, below which a line in the band is mostly outside it."""
 
 LEVEL_REFERENCES: Final = {"m/s2": 1e-6, "m/s": 1e-9, "mm/s": 1e-6, "m": 1e-12, "um": 1e-6}
-"""Reference of vibration levels in the unit named. Source: ISO 1683:2015, table 2: 1 µm/s², 1 nm/s, 1 pm."""
+"""Reference of vibration levels in the unit named. Source: ISO 1683:2015, preferred reference values: 1 µm/s², 1 nm/s, 1 pm."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ def fractional_octaves(low_hz: float, high_hz: float, fraction: int = 3) -> tupl
     Raises:
         BandError: edges that are not above 0 or reversed, no band between them, or a fraction below 1 or above 24.
 
-    Source: IEC 61260-1:2014, 5.3 to 5.5 and annex E.
+    Source: IEC 61260-1:2014, clause 5 for middles and edges, annex E for the names.
     """
     if not (math.isfinite(high_hz) and 0 < low_hz <= high_hz) or not 1 <= fraction <= 24:
         raise BandError(
@@ -144,7 +144,7 @@ def level_db(rms: NDArray[Any], unit: str) -> NDArray[Any]:
     Raises:
         BandError: there is no agreed reference for the unit.
 
-    Source: ISO 1683:2015, table 2.
+    Source: ISO 1683:2015, preferred reference values.
     """
     if unit not in LEVEL_REFERENCES:
         raise BandError(f"levels in {unit!r} have no agreed reference: use one of {', '.join(LEVEL_REFERENCES)}")

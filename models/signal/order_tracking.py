@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 CROSSINGS: Final = 16
 """Zero crossings of the sinc on either side, and the shape of its Kaiser window: 80 dB with a transition of 0.31 of
-the cut-off. Source: Oppenheim and Schafer, Discrete-Time Signal Processing (2010), section 7.6, equations 7.75 f."""
+the cut-off. Source: Oppenheim and Schafer, Discrete-Time Signal Processing (2010), section 7.5.3, Kaiser's design."""
 KAISER_BETA: Final = 7.86
 
 TRUE_ORDERS: Final = 0.4
@@ -88,8 +88,8 @@ def resampled_to_angle(
         SpeedError: fewer than 4 samples per turn, or a shaft that stands still in between.
         ResolutionError: record and angle share less than the turns asked for, or none.
 
-    Source: Fyfe and Munck, Analysis of computed order tracking, Mech. Syst. Signal Process. 11 (1997), sections 2
-        and 3; the sinc instead of their splines, because its aliasing is known.
+    Source: Fyfe and Munck, Analysis of computed order tracking, Mech. Syst. Signal Process. 11 (1997); the
+        sinc instead of their splines, because its aliasing is known.
     """
     real = admitted(samples, sample_rate_hz)
     if samples_per_turn < 4:

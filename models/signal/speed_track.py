@@ -108,7 +108,7 @@ def estimated_speed(
         ResolutionError: the record is shorter than one window.
 
     Source: Peeters et al., Review and comparison of tacholess instantaneous speed estimation methods, Mech. Syst.
-        Signal Process. 129 (2019), sections 2.1 and 2.5, harmonic combs over a spectrogram (multi-order methods).
+        Signal Process. 129 (2019), harmonic combs over a spectrogram (multi-order methods).
     """
     real = admitted(samples, sample_rate_hz)
     if not (0 < low_rpm < high_rpm < math.inf):

@@ -137,7 +137,7 @@ def mesh_sidebands(
         SpeedError: teeth, harmonics or sidebands that cannot be.
         ResolutionError: the highest line lies beyond half of the samples per turn.
 
-    Source: Večeř, Kreidl and Šmíd (2005), section 2, sideband level factor; ISO 13373-9, gearboxes.
+    Source: Večeř, Kreidl and Šmíd (2005), sideband level factor; ISO 13373-9, gearboxes.
     """
     amplitude = _order_amplitudes(average.samples)
     _check_lines(amplitude.shape[1] - 1, teeth, harmonics, sidebands)
@@ -189,7 +189,7 @@ def gear_indicators(average: SynchronousAverage, teeth: int) -> GearIndicators:
     Raises:
         SpeedError, ResolutionError: as `mesh_sidebands`.
 
-    Source: Zakrajsek, Townsend and Decker, NASA TM 105950 (1993), section on FM0 and FM4.
+    Source: Zakrajsek, Townsend and Decker, NASA TM 105950 (1993), FM0 and FM4.
     """
     samples = average.samples.astype(np.float64)
     amplitude = _order_amplitudes(samples)
@@ -219,8 +219,8 @@ def na4(average: SynchronousAverage, teeth: int, healthy_variance: NDArray[np.fl
         SampleError: not one variance above 0 per channel.
         SpeedError, ResolutionError: as `mesh_sidebands`.
 
-    Source: Zakrajsek, Townsend and Decker, NASA TM 105950 (1993), NA4; Decker, Handschuh and Zakrajsek, NASA TM
-        106580 (1994), NA4*.
+    Source: Zakrajsek, Townsend and Decker, NASA TM 105950 (1993), NA4; Decker, Handschuh and Zakrajsek, An enhancement to the
+        NA4 gear vibration diagnostic parameter, NASA TM (1994), NA4*.
     """
     variance = np.asarray(healthy_variance, np.float64)
     if variance.shape != (average.samples.shape[0],) or not (np.isfinite(variance) & (variance > 0)).all():

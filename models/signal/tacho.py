@@ -120,7 +120,7 @@ def pulse_times(
         SampleError, RateError: see `admission.admitted`.
         PulseError: the signal never passes the threshold.
 
-    Source: API 670 (2014), annex on phase reference; hysteresis as in any Schmitt trigger.
+    Source: API 670 (2014), phase reference transducers; hysteresis as in any Schmitt trigger.
     """
     signal = admitted(tacho[None, :] if tacho.ndim == 1 else tacho, sample_rate_hz)[0].astype(np.float64)
     low, high = float(signal.min()), float(signal.max())
@@ -151,7 +151,7 @@ def shaft_angle(pulse_time_s: NDArray[np.float64], *, pulses_per_turn: float = 1
         PulseError: fewer than 4 pulses, not rising, a gap of more than 5 pulses, or more than a fifth of them bad.
         SpeedError: pulses per turn that are not above 0.
 
-    Source: Fyfe and Munck, Analysis of computed order tracking, Mech. Syst. Signal Process. 11 (1997), section 2.
+    Source: Fyfe and Munck, Analysis of computed order tracking, Mech. Syst. Signal Process. 11 (1997).
     """
     if not (math.isfinite(pulses_per_turn) and pulses_per_turn > 0):
         raise SpeedError(f"{pulses_per_turn:g} pulses per turn give no angle: state a number above 0")
