@@ -66,7 +66,7 @@ class AveragedSpectrum:
         Raises:
             SignalError: the probability is not between 0 and 1, or this is a peak hold.
 
-        Source: Bendat and Piersol, Random Data (2010), confidence of autospectra; chi-square by Wilson and Hilferty (1931).
+        Source: Bendat and Piersol, Random Data (2010), autospectra; chi-square by Wilson and Hilferty (1931).
         """
         if not 0 < probability < 1 or math.isnan(self.degrees_of_freedom):
             raise SignalError("a confidence interval needs a probability between 0 and 1, and an RMS average")

@@ -177,8 +177,8 @@ def envelope_in_best_band(
         SampleError, RateError, ResolutionError: as `fast_kurtogram`.
         BandError: no band is that wide.
 
-    Source: Randall and Antoni, Rolling element bearing diagnostics, Mech. Syst. Signal Process. 25 (2011), envelope analysis in the band of highest
-        kurtosis.
+    Source: Randall and Antoni, Rolling element bearing diagnostics, Mech. Syst. Signal Process. 25 (2011),
+        envelope analysis in the band of highest kurtosis.
     """
     if not 0 < highest_hz <= admitted_rate(sample_rate_hz) / 2:
         raise BandError(f"modulation up to {highest_hz:g} Hz fits no band below {sample_rate_hz / 2:g} Hz")

@@ -35,7 +35,9 @@ FEWEST_BINS: Final = 4.0
 """Width of a band in bins: the main lobe of a Hann window, below which a line in the band is mostly outside it."""
 
 LEVEL_REFERENCES: Final = {"m/s2": 1e-6, "m/s": 1e-9, "mm/s": 1e-6, "m": 1e-12, "um": 1e-6}
-"""Reference of vibration levels in the unit named. Source: ISO 1683:2015, preferred reference values: 1 µm/s², 1 nm/s, 1 pm."""
+"""Reference of vibration levels in the unit named: 1 µm/s², 1 nm/s, 1 pm.
+
+Source: ISO 1683:2015, preferred reference values."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -219,8 +219,8 @@ def na4(average: SynchronousAverage, teeth: int, healthy_variance: NDArray[np.fl
         SampleError: not one variance above 0 per channel.
         SpeedError, ResolutionError: as `mesh_sidebands`.
 
-    Source: Zakrajsek, Townsend and Decker, NASA TM 105950 (1993), NA4; Decker, Handschuh and Zakrajsek, An enhancement to the
-        NA4 gear vibration diagnostic parameter, NASA TM (1994), NA4*.
+    Source: Zakrajsek, Townsend and Decker, NASA TM 105950 (1993), NA4; Decker, Handschuh and Zakrajsek, An
+        enhancement to the NA4 gear vibration diagnostic parameter, NASA TM (1994), NA4*.
     """
     variance = np.asarray(healthy_variance, np.float64)
     if variance.shape != (average.samples.shape[0],) or not (np.isfinite(variance) & (variance > 0)).all():
