@@ -77,9 +77,10 @@ class CarrierSpace:
 class Workspace:
     """Scratch for a group of channels; groups of any size share one piece of memory.
 
-    Memory is used twice where its first content is done with, so that a group stays inside the cache: the squares lie
-    where the spectrum will be, the analytic signals of the carriers where the samples were. `velocity` and `bands` see
-    complex numbers as real and imaginary parts side by side; `bands` are those beyond the ones in the low weights.
+    Memory is used twice where its first content is done with, so that a group stays inside the cache: the spectrum of
+    each row takes the place of its samples (`models.signal.fourier.rfft` allows that), the analytic signals of the
+    carriers that of the squares. `velocity` and `bands` see complex numbers as real and imaginary parts side by side;
+    `bands` are those beyond the ones in the low weights.
     """
 
     centred: NDArray[np.float32]
@@ -99,11 +100,11 @@ def workspaces(layout: BandLayout, window_samples: int, low_bands: int) -> tuple
         window_samples: per channel.
         low_bands: so many of the lowest bands are summed up together with the velocity and need no view.
     """
-    samples = _aligned(CHANNELS_AT_ONCE, window_samples, np.float32)
     spectrum = _aligned(CHANNELS_AT_ONCE, window_samples // 2 + 1, np.complex64)
+    products = _aligned(CHANNELS_AT_ONCE, window_samples, np.float32)
     velocity = _aligned(CHANNELS_AT_ONCE, 2 * (layout.velocity[1] - layout.velocity[0]), np.float32)
     return tuple(
-        _workspace(layout, window_samples, samples[:rows], spectrum[:rows], velocity[:rows], low_bands=low_bands)
+        _workspace(layout, window_samples, spectrum[:rows], products[:rows], velocity[:rows], low_bands=low_bands)
         for rows in range(1, CHANNELS_AT_ONCE + 1)
     )
 
@@ -111,8 +112,8 @@ def workspaces(layout: BandLayout, window_samples: int, low_bands: int) -> tuple
 def _workspace(
     layout: BandLayout,
     window_samples: int,
-    samples: NDArray[np.float32],
     spectrum: NDArray[np.complex64],
+    products: NDArray[np.float32],
     velocity: NDArray[np.float32],
     *,
     low_bands: int,
@@ -121,20 +122,20 @@ def _workspace(
     low, high = layout.velocity
     bands = list(itertools.pairwise(layout.bands))[low_bands:]
     return Workspace(
-        centred=samples[:, :window_samples],
-        squares=parts[:, :window_samples],
+        centred=parts[:, :window_samples],
+        squares=products[:, :window_samples],
         spectrum=spectrum[:, : window_samples // 2 + 1],
         velocity=parts[:, 2 * low : 2 * high],
         velocity_squares=velocity[:, : 2 * (high - low)],
         bands=tuple(parts[:, 2 * first : 2 * end] for first, end in bands),
-        carriers=tuple(_carrier_space(run, samples, spectrum) for run in carrier_runs(layout)),
+        carriers=tuple(_carrier_space(run, spectrum, products) for run in carrier_runs(layout)),
     )
 
 
-def _carrier_space(run: CarrierRun, samples: NDArray[np.float32], spectrum: NDArray[np.complex64]) -> CarrierSpace:
-    shape = (len(samples), run.carriers, run.bins)
+def _carrier_space(run: CarrierRun, spectrum: NDArray[np.complex64], products: NDArray[np.float32]) -> CarrierSpace:
+    shape = (len(products), run.carriers, run.bins)
     # All carriers together hold a third as many bins as there are samples, so they fit into their rows.
-    place = samples[:, : 2 * run.carriers * run.bins]
+    place = products[:, : 2 * run.carriers * run.bins]
     bins = np.lib.stride_tricks.as_strided(
         spectrum[:, run.first_bin :], shape, (spectrum.strides[0], run.step * spectrum.itemsize, spectrum.itemsize)
     )

@@ -90,6 +90,18 @@ def test_the_result_is_written_where_the_caller_wants_it(transforms):
     assert np.all(memory[:, 33:] == -1)
 
 
+@pytest.mark.parametrize("rows", [1, 3, 4, 5, 16])
+@pytest.mark.parametrize("n", [256, 25600, 12207])
+def test_each_row_may_be_transformed_in_its_own_place(transforms, rows, n):
+    x = np.random.default_rng(5).standard_normal((rows, n)).astype(np.float32)
+    expected = transforms.rfft(x.copy())
+    spectrum = np.zeros((rows, n // 2 + 1), np.complex64)
+    place = spectrum.view(np.float32)[:, :n]
+    place[:] = x
+    transforms.rfft(place, out=spectrum)
+    assert np.array_equal(spectrum, expected)
+
+
 def test_integers_and_float64_are_transformed_in_double_precision(transforms):
     assert transforms.rfft(np.arange(8)).dtype == np.complex128
     assert transforms.rfft(np.arange(8.0)).dtype == np.complex128
