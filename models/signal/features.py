@@ -97,28 +97,22 @@ _BANDS: Final = tuple(f"band_{number}" for number in range(1, BAND_COUNT + 1))
 _ENVELOPES: Final = tuple(f"envelope_{number}" for number in range(1, CARRIER_COUNT + 1))
 
 
-# Rows of the table that features are picked from; each family lies together.
+# Rows of the table that features are picked from. What is the root of a sum comes first, in the order of the sums.
 _ROWS: Final = (
-    "acceleration_mean",
-    "acceleration_rms",
-    "acceleration_peak",
-    "crest_factor",
-    "kurtosis",
-    "skewness",
-    "velocity_rms",
-    *_BANDS,
-    *_ENVELOPES,
-)
-_ROW_MEAN, _ROW_RMS, _ROW_PEAK, _ROW_CREST, _ROW_KURTOSIS, _ROW_SKEWNESS, _ROW_VELOCITY = range(7)
-_ROW_BANDS: Final = slice(7, 7 + BAND_COUNT)
-_ROW_ENVELOPES: Final = slice(_ROW_BANDS.stop, _ROW_BANDS.stop + CARRIER_COUNT)
+    "acceleration_rms", "acceleration_peak", "velocity_rms", *_BANDS, *_ENVELOPES,
+    "crest_factor", "kurtosis", "skewness", "acceleration_mean",
+)  # fmt: skip
+_ROOTS: Final = slice(0, 3 + BAND_COUNT)
+_ROW_ENVELOPES: Final = slice(_ROOTS.stop, _ROOTS.stop + CARRIER_COUNT)
+_ROW_CREST, _ROW_KURTOSIS, _ROW_SKEWNESS, _ROW_MEAN = range(_ROW_ENVELOPES.stop, _ROW_ENVELOPES.stop + 4)
 
 # Rows of the sums that one group of channels leaves behind; features are made of them at the end, for all at once.
-_MEAN, _SECOND, _LARGEST, _THIRD, _FOURTH, _VELOCITY = range(6)
-_BAND: Final = slice(6, 6 + BAND_COUNT)
+_SECOND, _LARGEST, _VELOCITY = range(3)
+_BAND: Final = slice(3, 3 + BAND_COUNT)
 _ENVELOPE_FIRST: Final = slice(_BAND.stop, _BAND.stop + CARRIER_COUNT)
 _ENVELOPE_SECOND: Final = slice(_ENVELOPE_FIRST.stop, _ENVELOPE_FIRST.stop + CARRIER_COUNT)
-_SUMS: Final = _ENVELOPE_SECOND.stop
+_FOURTH, _THIRD, _MEAN = range(_ENVELOPE_SECOND.stop, _ENVELOPE_SECOND.stop + 3)
+_SUMS: Final = _MEAN + 1
 
 
 def default_names() -> tuple[str, ...]:
@@ -174,6 +168,8 @@ class FeatureExtractor:
         self._carrier_weights = [aligned_row(np.repeat(hann(run.bins) ** 2, 2)) for run in self._runs]
         self._carrier_norms = np.array([[bins * HANN_POWER_4] for _, bins in self.layout.carriers], np.float32)
         self._workspaces = workspaces(self.layout, window_samples, self._low_weights.shape[1] - 1)
+        self._root_weights = np.full((_ROOTS.stop, 1), POWER_SCALE, np.float32)
+        self._root_weights[[_SECOND, _LARGEST, _VELOCITY], 0] = 1.0 / window_samples, 1.0, 1.0
         self._columns = [_ROWS.index(name) for name in self.names]
 
     def describe(self, name: str) -> str:
@@ -203,7 +199,7 @@ class FeatureExtractor:
         if samples.ndim != 2 or samples.shape[1] != self.window_samples:
             raise SignalError(f"samples of shape {samples.shape}: expected (channels, {self.window_samples})")
         x = np.asarray(samples, np.float32)
-        sums = np.empty((_SUMS, x.shape[0]), np.float32)
+        sums = np.zeros((_SUMS, x.shape[0]), np.float32)
         # Samples that are not finite are the caller's to flag (models.signal.quality); here they only pass through.
         with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
             for first in range(0, x.shape[0], CHANNELS_AT_ONCE):
@@ -265,28 +261,29 @@ class FeatureExtractor:
 
     def _finish(self, sums: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the features (channels, features) from the sums (sums, channels)."""
-        n = np.float32(self.window_samples)
-        # Those that are not computed are not asked for.
-        rows = np.zeros((len(_ROWS), sums.shape[1]), np.float32)
-        rows[_ROW_MEAN] = sums[_MEAN]
+        # Rows that are not computed are not asked for either.
+        rows = np.empty((len(_ROWS), sums.shape[1]), np.float32)
+        np.multiply(sums[_ROOTS], self._root_weights, out=rows[_ROOTS])
+        np.sqrt(rows[_ROOTS], out=rows[_ROOTS])
         if self._needs_moments:
-            second = sums[_SECOND] / n
-            rms, peak = rows[_ROW_RMS], rows[_ROW_PEAK]
-            np.sqrt(second, out=rms)
-            np.sqrt(sums[_LARGEST], out=peak)
+            rms, peak = rows[_SECOND], rows[_LARGEST]
+            square = rms * rms
             # A constant channel has no shape: its ratios are 0, not 0/0.
-            has_shape = second != 0
+            rows[_ROW_CREST : _ROW_SKEWNESS + 1] = 0.0
+            has_shape = square != 0
             np.divide(peak, rms, out=rows[_ROW_CREST], where=has_shape)
-            np.divide(sums[_FOURTH] / n, second * second, out=rows[_ROW_KURTOSIS], where=has_shape)
+            np.divide(sums[_FOURTH] / self.window_samples, square * square, out=rows[_ROW_KURTOSIS], where=has_shape)
             if self._needs_third:
-                np.divide(sums[_THIRD] / n, second * rms, out=rows[_ROW_SKEWNESS], where=has_shape)
-        if self._needs_spectrum:
-            np.sqrt(sums[_VELOCITY], out=rows[_ROW_VELOCITY])
-            np.sqrt(sums[_BAND] * np.float32(POWER_SCALE), out=rows[_ROW_BANDS])
+                np.divide(sums[_THIRD] / self.window_samples, square * rms, out=rows[_ROW_SKEWNESS], where=has_shape)
         if self._needs_envelopes:
+            envelopes = rows[_ROW_ENVELOPES]
             first = sums[_ENVELOPE_FIRST] / self._carrier_norms
-            variance = sums[_ENVELOPE_SECOND] / self._carrier_norms - first * first
-            np.sqrt(np.sqrt(np.maximum(variance, 0)), out=rows[_ROW_ENVELOPES])
+            np.divide(sums[_ENVELOPE_SECOND], self._carrier_norms, out=envelopes)
+            envelopes -= first * first
+            np.maximum(envelopes, 0, out=envelopes)
+            np.sqrt(envelopes, out=envelopes)
+            np.sqrt(envelopes, out=envelopes)
+        rows[_ROW_MEAN] = sums[_MEAN]
         return np.ascontiguousarray(rows[self._columns].T)
 
 
