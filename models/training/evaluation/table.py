@@ -66,5 +66,6 @@ PUBLIC_SETS: Final = (
         "false_alarms",
         "healthy stretches of all sets: alarms per machine-month, with every degradation found",
         "models.training.evaluation.false_alarms",
+        folder_name=".",
     ),
 )
