@@ -8,6 +8,8 @@ order:
 2. In alarm: the peak of every time scale is kept. The fastest scale that saw the change clearly judges its end, because
    longer means stay high for as long as they are long; a change that only the slowest saw is judged there.
 3. It leaves when that scale stays below a share of its peak and the level has come to rest, for some rows in a row.
+4. It also leaves when it has lasted as long as a baseline remembers: whoever was to be told has been told, and a level
+   that stood that long is how the process runs now. Without this a single step would be an alarm for ever.
 
 A score that is NaN (nothing could be judged) changes nothing. This is the judge of single rows of slow series;
 `models.alarming` judges windows and what people are told.
@@ -38,6 +40,7 @@ class Hysteresis:
     Attributes:
         leave_share: of the peak; below, the deviation counts as gone.
         leave_rows: for so many rows in a row.
+        longest_rows: no alarm lasts longer; the memory of the tracking baseline.
 
     Raises:
         DetectorError: a share outside 0 to 1, or no rows.
@@ -45,12 +48,11 @@ class Hysteresis:
 
     leave_share: float = 0.3
     leave_rows: int = 3
+    longest_rows: int = 1000
 
     def __post_init__(self) -> None:
-        if not 0.0 < self.leave_share < 1.0 or self.leave_rows < 1:
-            raise DetectorError(
-                f"leave_share = {self.leave_share}, leave_rows = {self.leave_rows}: a share between 0 and 1, and 1 row"
-            )
+        if not 0.0 < self.leave_share < 1.0 or not 1 <= self.leave_rows <= self.longest_rows:
+            raise DetectorError(f"{self}: give a share between 0 and 1, and rows from 1 to the longest alarm")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +63,13 @@ class Latch:
         in_alarm: whether the stream is in alarm.
         peaks: worst score of each time scale since it is, fastest first.
         low_rows: rows in a row that looked like the end.
+        rows: since it is.
     """
 
     in_alarm: bool = False
     peaks: tuple[float, ...] = ()
     low_rows: int = 0
+    rows: int = 0
 
 
 def step(latch: Latch, hysteresis: Hysteresis, scores: Sequence[float], unrest: float) -> Latch:
@@ -91,5 +95,7 @@ def step(latch: Latch, hysteresis: Hysteresis, scores: Sequence[float], unrest: 
     peaks = tuple(max(pair) for pair in zip(latch.peaks, scores, strict=True))
     judge = next((scale for scale, peak in enumerate(peaks) if peak >= CLEARLY), len(peaks) - 1)
     over = scores[judge] < hysteresis.leave_share * peaks[judge] and unrest < AT_REST
-    low_rows = latch.low_rows + 1 if over else 0
-    return Latch() if low_rows >= hysteresis.leave_rows else Latch(in_alarm=True, peaks=peaks, low_rows=low_rows)
+    low_rows, rows = latch.low_rows + 1 if over else 0, latch.rows + 1
+    if low_rows >= hysteresis.leave_rows or rows >= hysteresis.longest_rows:
+        return Latch()
+    return Latch(in_alarm=True, peaks=peaks, low_rows=low_rows, rows=rows)
