@@ -25,8 +25,10 @@ from models.diagnosis.iso20816 import zone
 from models.diagnosis.report import point_of
 from models.recordings.reading import read_recording
 from models.signal.bands import SHORTEST_WINDOW
+from models.signal.errors import SignalError
 from models.signal.features import FeatureExtractor
 from models.signal.fourier import irfft, prev_fast_len, rfft
+from models.signal.integration import displacement, velocity
 
 if TYPE_CHECKING:
     import argparse
@@ -276,13 +278,30 @@ def _features(stretch: Stretch) -> tuple[dict[str, tuple[float | None, str | Non
     length = prev_fast_len(stretch.samples.shape[1])
     extract = FeatureExtractor(stretch.sample_rate_hz, length)
     values = extract(np.ascontiguousarray(stretch.samples[:, :length]))
-    return tuple(
+    features: tuple[dict[str, tuple[float | None, str | None]], ...] = tuple(
         {
             name: _feature(float(value), unit, unit_known=stretch.unit_known)
             for name, unit, value in zip(extract.names, extract.units, row, strict=True)
         }
         for row in values
     )
+    if stretch.unit_known:
+        for row_features, peak, swing in zip(features, *_motion(stretch), strict=True):
+            row_features["velocity_peak"] = _feature(peak, "mm/s", unit_known=True)
+            row_features["displacement_peak_to_peak"] = _feature(swing, "µm", unit_known=True)
+    return features
+
+
+def _motion(stretch: Stretch) -> tuple[list[float], list[float]]:
+    """Return peak velocity in mm/s and peak-to-peak displacement in µm, per channel; NaN where it cannot be told."""
+    unknown = [math.nan] * len(stretch.channels)
+    try:
+        moving = velocity(stretch.samples, stretch.sample_rate_hz)
+        moved = displacement(stretch.samples, stretch.sample_rate_hz)
+    except SignalError:
+        # A record too short for 10 Hz, or samples that are no numbers: the other features still stand.
+        return unknown, unknown
+    return moving.peak.tolist(), moved.peak_to_peak.tolist()
 
 
 def _feature(value: float, unit: str, *, unit_known: bool) -> tuple[float | None, str | None]:

@@ -19,6 +19,7 @@ from models.diagnosis.bearing_faults import HARMONICS, SIDEBANDS, Part
 from models.diagnosis.diagnose import fingerprint
 from models.diagnosis.envelope_lines import FIRST_BIN, envelope_lines
 from models.signal.fourier import prev_fast_len
+from models.signal.kurtogram import fast_kurtogram
 from models.signal.octaves import fractional_octaves
 from models.signal.spectra import power_spectrum
 
@@ -46,6 +47,7 @@ DOTS_PER_INCH: Final = 150
 INK: Final = "#2b333b"
 QUIET: Final = "#7c8791"
 GRID: Final = "#e3e6e8"
+CARRIER: Final = "#eef0f1"
 FOUND: Final = "#b3400e"
 """The only colour on the page; dark enough to be told from grey in print."""
 
@@ -143,10 +145,15 @@ def _draw_spectrum(axes: Any, analysis: Analysis, row: int) -> None:
     at_hz, rms = _thinned(spectrum.frequency_hz, spectrum.rms[0])
     largest = max(float(rms.max()), 1e-12)
     axes.semilogy(at_hz, np.maximum(rms, largest * 1e-6), color=INK, linewidth=0.6)
+    carrier = fast_kurtogram(samples, stretch.sample_rate_hz).carrier(0)
+    told = ""
+    if carrier is not None:
+        axes.axvspan(carrier.low_hz, carrier.high_hz, color=CARRIER, zorder=0)
+        told = f"; shaded, {carrier.low_hz:.0f}–{carrier.high_hz:.0f} Hz: where impacts repeat most (kurtogram)"
     axes.set_xlim(0, stretch.sample_rate_hz / 2)
     of_shaft = [line for line in analysis.report.channels[row].diagnosis.evidence if _is_of_the_shaft(line)]
     _mark(axes, of_shaft, float(rms.max()))
-    _dress(axes, "Spectrum (Hann, amplitude of lines)", "Hz", f"{_unit(analysis)} RMS")
+    _dress(axes, f"Spectrum (Hann, amplitude of lines){told}", "Hz", f"{_unit(analysis)} RMS")
 
 
 def _draw_envelope(axes: Any, analysis: Analysis, row: int, bearings: Sequence[Bearing]) -> None:

@@ -255,3 +255,16 @@ def test_as_a_program_the_notes_go_to_standard_error(tmp_path: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert json.loads(done.stdout)["verdict"]["label"] == "no_fault_found"
     assert "the unit is not stated" in done.stderr
+
+
+def test_motion_is_told_as_velocity_and_displacement(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rate_hz, at_hz, peak_m_s2 = 5_000, 50.0, 10.0
+    samples = peak_m_s2 * np.sin(2 * np.pi * at_hz * np.arange(10 * rate_hz) / rate_hz)
+    np.savez(tmp_path / "sine.npz", acc_m_s2=samples.astype(np.float32), fs_hz=rate_hz)
+    told = analyzed(capsys, tmp_path / "sine.npz", "--unit", "m/s2")
+    features = told["channels"][0]["features"]
+    # A sine of acceleration: velocity is a/ω, displacement a/ω², twice that from peak to peak; the ends cost up to 2 %.
+    omega = 2 * np.pi * at_hz
+    assert features["velocity_peak"]["value"] == pytest.approx(1e3 * peak_m_s2 / omega, rel=0.02)
+    assert features["displacement_peak_to_peak"]["value"] == pytest.approx(2e6 * peak_m_s2 / omega**2, rel=0.02)
+    assert features["displacement_peak_to_peak"]["unit"] == "µm"
