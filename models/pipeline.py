@@ -29,11 +29,12 @@ from models import alarming, learning, operating_state, summarising
 from models.alarming import AlarmSettings
 from models.context import SPEED
 from models.contract.errors import InputError
-from models.contract.vocabulary import UNKNOWN, QualityCause, is_steady
+from models.contract.vocabulary import TRANSIENT, UNKNOWN, QualityCause, is_steady
 from models.detectors.calibration import MIN_WINDOWS
 from models.detectors.scaling import row_medians
 from models.detectors.table import DETECTORS
 from models.frozen import replace
+from models.line_shift import REMEMBERED, Lines, is_moving, line_spectrum
 from models.operating_state import LearntLevel, OperatingSettings
 from models.pipeline_state import PipelineState
 from models.signal.features import FeatureExtractor
@@ -262,15 +263,20 @@ class Pipeline:
         score = zone = health = change = baseline = None
         if is_steady(operating.state):
             vector = learning.to_vector(features[:, self._judged])
-            zone = self._zone_of(features, 1.0)
             baseline = state.baseline(operating.state)
-            if baseline is not None:
-                score = baseline.score(vector)
+            score = None if baseline is None else baseline.score(vector)
+            state = self._watch_lines(state, window, score)
+            operating = state.operating
+        if is_steady(operating.state):
+            zone = self._zone_of(features, 1.0)
+            if baseline is not None and score is not None:
                 state, health = self._health(state, score, baseline, zone)
             state, change = self._alarm(state, score, zone, features, window, clipped=clipped)
             if not clipped:
                 state = self._learn(state, vector, window.end_ns, score, zone)
-        elif operating_state.is_running(operating.state):
+        else:
+            score = baseline = None
+        if operating_state.is_running(operating.state) and not is_steady(operating.state):
             zone = self._zone_of(features, 1.0)
             if zone in HEALTH_CAP_BY_ZONE:
                 state, change = self._alarm(state, None, zone, features, window, clipped=clipped)
@@ -284,6 +290,26 @@ class Pipeline:
         normal = None if baseline is None else self._normal(baseline)
         outcome = Outcome(features, name, score, health, zone, progress, change, None, (), summary, key, normal)
         return replace(state, summary=opened), outcome
+
+    def _watch_lines(self, state: PipelineState, window: Window, score: float | None) -> PipelineState:
+        """Return the state after a look at the lines: learnt with the baseline, and asked where a window is beyond it.
+
+        Lines that move together are a shaft that changes its speed. The level shows that only later.
+        """
+        operating = state.operating
+        if (self.operating.speed_measured and window.speed_rpm is not None) or state.alarm.active:
+            return state
+        known = state.lines.get(operating.state)
+        if score is None:
+            spectrum = line_spectrum(window.samples, window.sample_rate_hz)
+            return replace(state, lines={**state.lines, operating.state: (known or Lines.none()).added(spectrum)})
+        if score < self.settings.alarm.on_score or known is None:
+            return replace(state, shifts=()) if state.shifts else state
+        shift = known.shift(line_spectrum(window.samples, window.sample_rate_hz))
+        shifts = () if shift is None else (*state.shifts, shift)[-REMEMBERED:]
+        if is_moving(shifts):
+            operating = replace(operating, state=TRANSIENT, settled_windows=0)
+        return replace(state, operating=operating, shifts=shifts)
 
     def _normal(self, baseline: Baseline) -> NDArray[np.float32]:
         """Return the baseline's centre in the features' units, (channels, features); NaN for what is not judged."""

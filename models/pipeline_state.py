@@ -13,6 +13,7 @@ from models.alarming import AlarmMemory, Decision
 from models.contract.vocabulary import Severity
 from models.frozen import replace
 from models.learning import Baseline, Learning
+from models.line_shift import Lines
 from models.operating_state import LearntLevel, OperatingMemory
 from models.state_bytes import pack, unpack
 from models.summarising import OpenSummary
@@ -37,6 +38,8 @@ class PipelineState:
         learnt_rms_m_s2: broadband level of the quietest baseline, None before there is one.
         alarm, sensor_alarm: the two alarm conditions.
         smoothed_score: behind the health index.
+        lines: by operating state, the lines that were learnt; only where no speed is measured.
+        shifts: of these lines in the latest windows beyond the threshold.
         summary: that is still open.
     """
 
@@ -47,6 +50,8 @@ class PipelineState:
     alarm: AlarmMemory = field(default_factory=AlarmMemory)
     sensor_alarm: AlarmMemory = field(default_factory=AlarmMemory)
     smoothed_score: float | None = None
+    lines: Mapping[str, Lines] = field(default_factory=dict)
+    shifts: tuple[int, ...] = ()
     summary: OpenSummary | None = None
 
     def baseline(self, operating_state: str) -> Baseline | None:
@@ -84,10 +89,13 @@ class PipelineState:
             "alarm": asdict(self.alarm),
             "sensor_alarm": asdict(self.sensor_alarm),
             "smoothed_score": self.smoothed_score,
+            "lines": [[name, lines.windows] for name, lines in self.lines.items()],
+            "shifts": list(self.shifts),
         }
         arrays: dict[str, NDArray[Any] | bytes] = {
             f"learnt/{name}": known.to_bytes() for name, known in self.learnt.items()
         }
+        arrays |= {f"lines/{name}": lines.mean for name, lines in self.lines.items()}
         if self.summary is not None:
             arrays["summary"] = self.summary.to_bytes()
         return pack(_KIND, _VERSION, values, arrays)
@@ -118,6 +126,10 @@ class PipelineState:
             alarm=alarm_memory(fields.value("alarm")),
             sensor_alarm=alarm_memory(fields.value("sensor_alarm")),
             smoothed_score=fields.value("smoothed_score"),
+            lines={
+                name: Lines(fields.array(f"lines/{name}"), windows) for name, windows in fields.values.get("lines", ())
+            },
+            shifts=tuple(fields.values.get("shifts", ())),
             summary=OpenSummary.from_bytes(fields.nested("summary")) if "summary" in fields.arrays else None,
         )
 
