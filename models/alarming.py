@@ -171,12 +171,12 @@ class Decision(NamedTuple):
 
     def level(self, settings: AlarmSettings) -> float:
         """Return the highest level that at least half of the windows reached, 0 for none."""
-        reached = (
-            (settings.danger_score, self.danger),
-            (settings.alert_score, self.alert),
-            (settings.on_score, self.on),
-        )
-        return next((score for score, windows in reached if 2 * windows >= self.windows), 0.0)
+        # Danger windows are alert windows too, and these are on windows; most decisions have none of them.
+        if 2 * self.on < self.windows:
+            return 0.0
+        if 2 * self.danger >= self.windows:
+            return settings.danger_score
+        return settings.alert_score if 2 * self.alert >= self.windows else settings.on_score
 
     @property
     def is_quiet(self) -> bool:

@@ -19,6 +19,8 @@ from models.frozen import replace
 from models.state_bytes import pack, unpack
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from models.contract.vocabulary import QualityCause
@@ -154,7 +156,9 @@ def add(
     mean = summary.mean + away / windows
     chosen = _draw(facts.asset_id, summary.epoch, summary.first_index, windows) == 0
     return replace(
-        _stretched(summary, facts, end_ns),
+        summary,
+        start_ns=min(summary.start_ns, _start_ns(facts, end_ns)),
+        end_ns=max(summary.end_ns, end_ns),
         windows=windows,
         mean=mean,
         squares=summary.squares + away * (vector - mean),
@@ -231,11 +235,15 @@ def _draw(asset_id: str, epoch: int, first_index: int, count: int) -> int:
 
 
 def _joined(before: Judgement, now: Judgement) -> Judgement:
-    scores = [judged.score for judged in (before, now) if judged.score is not None]
-    indices = [judged.health_index for judged in (before, now) if judged.health_index is not None]
     return Judgement(
-        score=max(scores, default=None),
-        health_index=min(indices, default=None),
+        score=_of_both(max, before.score, now.score),
+        health_index=_of_both(min, before.health_index, now.health_index),
         zone=now.zone if now.zone is not None else before.zone,
         learning_progress=now.learning_progress,
     )
+
+
+def _of_both(choose: Callable[[float, float], float], before: float | None, now: float | None) -> float | None:
+    if before is None or now is None:
+        return now if before is None else before
+    return choose(before, now)
