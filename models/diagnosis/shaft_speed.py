@@ -67,6 +67,8 @@ BLIND_TEETH: Final = 20
 MAINS_HZ: Final = (50.0, 60.0)
 MAINS_REACH: Final = 0.003
 """A comb this near to the mains is theirs: an induction motor lags by more."""
+SETTLED_TURNS: Final = 1 / WIDE_RANGE
+"""In fewer turns a comb's first tooth cannot tell one end of the wide range from the other."""
 COMB_BLOCK: Final = 4096
 """Speeds that are tried at once: a megabyte per quantity on a small gateway."""
 MIN_TURNS: Final = 8.0
@@ -147,7 +149,7 @@ def estimate_speed(
         return SpeedEstimate(stated_rpm, 60.0 * far_hz, 60.0 * far_hz)
     in_doubt = far >= CLEAR_DEVIATIONS and better >= (DOUBTFULLY_BETTER if turns >= WIDE_TURNS else CLEARLY_BETTER)
     if near >= CLEAR_DEVIATIONS and not in_doubt:
-        uncertainty = 0.0 if near >= far else WIDE_RANGE
+        uncertainty = 0.0 if near >= far and turns >= SETTLED_TURNS else WIDE_RANGE
         return SpeedEstimate(stated_rpm, 60.0 * near_hz, 60.0 * near_hz, uncertainty=uncertainty)
     return SpeedEstimate(stated_rpm, None, stated_rpm, in_doubt, WIDE_RANGE)
 
