@@ -12,10 +12,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from models.diagnosis.fingerprint import Fingerprint, FingerprintError, combine, fingerprint
-from models.diagnosis.judgement import Circumstances, is_fault, is_off, judge_channel
+from models.diagnosis.gear_faults import Gear
+from models.diagnosis.inputs import as_signal, check_names, check_rate, check_speed
+from models.diagnosis.judgement import (
+    Circumstances,
+    judge_channel,
+    pooled_rotor,
+)
 from models.diagnosis.report import BearingAt, ChannelReport, Report, point_of
 from models.diagnosis.sensor import check_sensor
 from models.diagnosis.shaft_speed import SpeedEstimate, estimate_speed
+from models.diagnosis.usable import is_fault, is_off, with_unit_checked
 from models.diagnosis.verdict import machine_verdict
 
 if TYPE_CHECKING:
@@ -27,6 +34,7 @@ __all__ = [
     "BearingAt",
     "ChannelReport",
     "Fingerprint",
+    "Gear",
     "Report",
     "SpeedEstimate",
     "combine",
@@ -47,6 +55,7 @@ def diagnose(
     machine_group: int | None = None,
     support: str | None = None,
     levels_known: bool = True,
+    gears: Sequence[Gear] = (),
 ) -> Report:
     """Return what is wrong with a machine, from one stretch of simultaneous channels.
 
@@ -61,12 +70,17 @@ def diagnose(
         machine_group: 1 or 2 of ISO 20816-3; with `support` it gives a zone.
         support: `rigid` or `flexible`.
         levels_known: False for samples of an unknown unit: no level is then compared with an absolute limit.
+        gears: toothed wheels that the channels hear; those of the baseline, to be compared with it.
 
     Raises:
+        DiagnosisInputError: samples, rate, names or speed that cannot be judged.
         FingerprintError: the baseline has another number of channels.
         ZoneError: a group or a support that ISO 20816-3 does not know.
     """
-    signal = np.atleast_2d(np.asarray(samples, np.float32))
+    check_rate(sample_rate_hz)
+    check_speed(speed_rpm)
+    signal = as_signal(samples)
+    check_names(channel_names, signal.shape[0])
     if baseline is not None and baseline.velocity_mm_s.size != signal.shape[0]:
         raise FingerprintError(
             f"the baseline has {baseline.velocity_mm_s.size} channels, the signal {signal.shape[0]}; learn it again"
@@ -78,21 +92,28 @@ def diagnose(
     clean = signal if np.isfinite(signal).all() else np.nan_to_num(signal, nan=0.0, posinf=0.0, neginf=0.0)
     audible = clean if all(good) or not any(good) else clean[good]
     speed = estimate_speed(audible, sample_rate_hz, speed_rpm, measured=speed_measured)
+    now = fingerprint(clean, sample_rate_hz, speed.used, refine_speed=False)
+    checks = with_unit_checked(checks, now, baseline, levels_known=levels_known)
+    good = [not is_fault(check) for check in checks]
+    running = tuple(
+        usable and not is_off(levels, row, baseline, speed, levels_known=levels_known)
+        for row, usable in enumerate(good)
+    )
+    heard = [row for row, runs in enumerate(running) if runs]
     circumstances = Circumstances(
         sample_rate_hz=sample_rate_hz,
         step_hz=sample_rate_hz / signal.shape[1],
         speed=speed,
         bearings=tuple(bearings),
         baseline=baseline,
-        now=fingerprint(clean, sample_rate_hz, speed.used, refine_speed=False),
+        now=now,
         machine_group=machine_group,
         support=support,
         levels_known=levels_known,
         points=tuple(dict.fromkeys(point_of(name) for name in channel_names)),
-        running=tuple(
-            usable and not is_off(levels, row, baseline, speed, levels_known=levels_known)
-            for row, usable in enumerate(good)
-        ),
+        running=running,
+        gears=tuple(gears),
+        rotor=pooled_rotor(now, baseline, heard, None if speed.used is None else speed.used / 60.0),
     )
     reports = tuple(
         judge_channel(row, name, clean[row].astype(np.float64), check, circumstances)

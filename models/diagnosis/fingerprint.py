@@ -1,8 +1,9 @@
 """What a machine sounds like when it is healthy: the reference that a change is measured against.
 
 A fingerprint holds, per channel, the vibration velocity at the orders of the shaft (imbalance, misalignment and
-looseness live there), the level in third-octave bands, and how much that level scatters by itself. One stretch of
-signal makes one; several are combined into a better one, whose scatter is then the machine's own.
+looseness live there), the mesh of gears that are given with its sidebands, the level in third-octave bands, and how
+much that level scatters by itself. One stretch of signal makes one; several are combined into a better one, whose
+scatter is then the machine's own.
 """
 
 from __future__ import annotations
@@ -10,13 +11,15 @@ from __future__ import annotations
 import json
 import math
 import struct
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from models.contract.errors import InputError
 from models.diagnosis.envelope_lines import local_background
+from models.diagnosis.gear_faults import HARMONICS, Gear, GearError, MeshLevels, mesh_lines
+from models.diagnosis.inputs import as_signal, check_rate, check_speed
 from models.diagnosis.shaft_speed import estimate_speed
 from models.signal.fourier import prev_fast_len
 from models.signal.spectra import power_spectrum, velocity_rms
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from models.diagnosis.envelope_lines import FloatArray
+    from models.diagnosis.gear_faults import MeshLines
 
 ORDERS: Final = (0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0)
 """Orders of the shaft at which velocity is measured; halves belong to looseness."""
@@ -43,12 +47,18 @@ BAND_HIGHEST_SHARE: Final = 0.8
 """Highest band relative to half the sampling rate: above it the anti-aliasing filter decides the level."""
 BAND_MIN_BINS: Final = 8
 """A band of fewer bins scatters too much to compare."""
+CHANCE_DB: Final = 4.34
+"""Standard deviation of the level of one bin of noise, 10 / ln 10."""
 BAND_CHANGED_DB: Final = 6.0
 BAND_CHANGED_SPREADS: Final = 4.0
 """A band has changed when it rose by both: twice the amplitude, and four times what it scatters by itself."""
 BAND_MATTERS_DB: Final = 30.0
 """Bands this far below the loudest one may change without anybody caring."""
-FORMAT: Final = b"PPFP1"
+PAIR_CHANGED_DB: Final = 3.0
+"""And together with either neighbour it rose by this, twice the energy: at another speed a line moves over the edge
+between two bands, and one of them rises by as much as the other falls."""
+FORMATS: Final = (b"PPFP1", b"PPFP2")
+"""As they were written over time: without and with gears. The last one is written."""
 MAX_BYTES: Final = 1 << 20
 MAX_CHANNELS: Final = 1024
 
@@ -70,6 +80,9 @@ class Fingerprint:
         band_hz: centre of each third-octave band, (bands,).
         band_db: level in dB above 1 m/s², (channels, bands).
         band_spread_db: standard deviation of that level when nothing changes, (channels, bands).
+        gears: wheels whose mesh was measured.
+        gear_m_s2: RMS acceleration of mesh, near and far sidebands of each, per harmonic of the mesh, NaN where it was
+            no line, (channels, gears, 3, HARMONICS).
     """
 
     sample_rate_hz: float
@@ -80,6 +93,34 @@ class Fingerprint:
     band_hz: FloatArray
     band_db: FloatArray
     band_spread_db: FloatArray
+    gears: tuple[Gear, ...] = ()
+    gear_m_s2: FloatArray = field(default_factory=lambda: np.zeros((0, 0, 3, HARMONICS)))
+
+    def seen_order_mm_s(self, channel: int) -> FloatArray:
+        """Return the velocity at each of `ORDERS`, or what could have hidden in the noise where no line stood out.
+
+        A longer record, or a steadier one, shows lines that were always there; only what is above this grew. The noise
+        per bin follows from the level of the third-octave band around the order and from how many bins its scatter
+        by chance stands for. NaN where orders were not measured, (orders,).
+        """
+        seen: FloatArray = self.order_mm_s[channel].copy()
+        if self.speed_rpm is None or not self.band_hz.size:
+            return seen
+        orders_hz = np.array(ORDERS) * self.speed_rpm / 60.0
+        nearest = np.abs(np.log(self.band_hz[:, None] / orders_hz)).argmin(axis=0)
+        bins = 1.5 * (CHANCE_DB / self.band_spread_db[channel, nearest]) ** 2
+        hidden = LINE_RATIO * 10.0 ** (self.band_db[channel, nearest] / 10) / np.maximum(bins, 1.0)
+        limit_mm_s = 1000.0 * np.sqrt(hidden) / (2 * math.pi * orders_hz)
+        within = orders_hz >= BAND_LOWEST_HZ
+        seen[within & (seen == 0.0)] = limit_mm_s[within & (seen == 0.0)]
+        return seen
+
+    def mesh_levels(self, channel: int, gears: Sequence[Gear]) -> tuple[MeshLevels | None, ...]:
+        """Return what a channel heard of each wheel, None for those that were not measured."""
+        return tuple(
+            MeshLevels(*self.gear_m_s2[channel, self.gears.index(gear)]) if gear in self.gears else None
+            for gear in gears
+        )
 
     def to_bytes(self) -> bytes:
         """Return the fingerprint as bytes: a header in JSON, then the arrays as float32."""
@@ -89,11 +130,12 @@ class Fingerprint:
                 "bands": int(self.band_hz.size),
                 "sample_rate_hz": self.sample_rate_hz,
                 "speed_rpm": self.speed_rpm,
+                "gears": [[gear.teeth, gear.order] for gear in self.gears],
             },
             sort_keys=True,
         ).encode()
         arrays = b"".join(np.asarray(array, "<f4").tobytes() for array in self._arrays())
-        return FORMAT + struct.pack("<H", len(header)) + header + arrays
+        return FORMATS[-1] + struct.pack("<H", len(header)) + header + arrays
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Fingerprint:
@@ -103,25 +145,35 @@ class Fingerprint:
             FingerprintError: something else, or damaged.
         """
         try:
-            if len(data) > MAX_BYTES or not data.startswith(FORMAT):
+            if len(data) > MAX_BYTES or not data.startswith(FORMATS):
                 raise FingerprintError("these bytes are no fingerprint of this version; learn the baseline again")
-            (length,) = struct.unpack_from("<H", data, len(FORMAT))
-            start = len(FORMAT) + 2
+            (length,) = struct.unpack_from("<H", data, len(FORMATS[-1]))
+            start = len(FORMATS[-1]) + 2
             header = json.loads(data[start : start + length])
             channels, bands = int(header["channels"]), int(header["bands"])
             rate = float(header["sample_rate_hz"])
             speed = None if header["speed_rpm"] is None else float(header["speed_rpm"])
+            gears = tuple(Gear(int(teeth), float(order)) for teeth, order in header.get("gears", []))
             if not (1 <= channels <= MAX_CHANNELS and 0 <= bands <= MAX_CHANNELS and math.isfinite(rate)):
                 raise FingerprintError("this fingerprint is out of bounds; learn the baseline again")
             values = np.frombuffer(data, "<f4", offset=start + length).astype(np.float64)
-        except (ValueError, KeyError, TypeError, struct.error) as error:
+        except (ValueError, KeyError, TypeError, struct.error, GearError) as error:
             raise FingerprintError("this fingerprint is damaged; learn the baseline again") from error
-        shapes = ((channels, len(ORDERS)), (channels,), (channels,), (bands,), (channels, bands), (channels, bands))
+        shapes: tuple[tuple[int, ...], ...] = (
+            (channels, len(ORDERS)),
+            (channels,),
+            (channels,),
+            (bands,),
+            (channels, bands),
+            (channels, bands),
+            (channels, len(gears), 3, HARMONICS),
+        )
         if values.size != sum(math.prod(shape) for shape in shapes):
             raise FingerprintError("this fingerprint is cut short; learn the baseline again")
         parts = np.split(values, np.cumsum([math.prod(shape) for shape in shapes])[:-1])
         arrays = [part.reshape(shape) for part, shape in zip(parts, shapes, strict=True)]
-        return cls(rate, speed, *arrays)
+        orders, velocity, acceleration, band_hz, band_db, band_spread_db, gear_m_s2 = arrays
+        return cls(rate, speed, orders, velocity, acceleration, band_hz, band_db, band_spread_db, gears, gear_m_s2)
 
     def select(self, rows: Sequence[int | None]) -> Fingerprint:
         """Return the fingerprint with its channels in another order; None makes a channel without a reference."""
@@ -137,6 +189,7 @@ class Fingerprint:
             acceleration_m_s2=picked(self.acceleration_m_s2),
             band_db=picked(self.band_db),
             band_spread_db=picked(self.band_spread_db),
+            gear_m_s2=picked(self.gear_m_s2) if self.gears else self.gear_m_s2,
         )
 
     def _arrays(self) -> tuple[FloatArray, ...]:
@@ -147,6 +200,7 @@ class Fingerprint:
             self.band_hz,
             self.band_db,
             self.band_spread_db,
+            self.gear_m_s2,
         )
 
 
@@ -165,6 +219,7 @@ def fingerprint(
     *,
     refine_speed: bool = True,
     speed_measured: bool = False,
+    gears: Sequence[Gear] = (),
 ) -> Fingerprint:
     """Return the fingerprint of one stretch of signal.
 
@@ -174,8 +229,14 @@ def fingerprint(
         speed_rpm: stated shaft speed, or None.
         refine_speed: correct the stated speed by the signal's own comb first.
         speed_measured: the speed is a tachometer's, of these samples.
+        gears: wheels whose mesh is measured as well; needs a speed.
+
+    Raises:
+        DiagnosisInputError: samples, rate or speed that cannot be.
     """
-    signal = np.atleast_2d(np.asarray(samples, np.float32))
+    check_rate(sample_rate_hz)
+    check_speed(speed_rpm)
+    signal = as_signal(samples)
     if refine_speed:
         speed_rpm = estimate_speed(signal, sample_rate_hz, speed_rpm, measured=speed_measured).used
     # One channel at a time: the spectra of all of them would not fit beside the rest of a small gateway's agent.
@@ -190,7 +251,24 @@ def fingerprint(
         band_hz=first.band_hz,
         band_db=np.concatenate([part.band_db for part in parts]),
         band_spread_db=np.concatenate([part.band_spread_db for part in parts]),
+        gears=tuple(gears),
+        gear_m_s2=_meshes(signal, sample_rate_hz, speed_rpm, gears),
     )
+
+
+def mesh_levels_of(heard: Sequence[MeshLines | None]) -> FloatArray:
+    """Return the levels of one channel as a fingerprint keeps them, (gears, 3, HARMONICS)."""
+    unheard = np.full((3, HARMONICS), np.nan)
+    levels = [unheard if lines is None else np.stack([lines.mesh_of, lines.near_of, lines.far_of]) for lines in heard]
+    return np.array(levels, np.float64).reshape(-1, 3, HARMONICS)
+
+
+def _meshes(
+    signal: NDArray[np.float32], sample_rate_hz: float, speed_rpm: float | None, gears: Sequence[Gear]
+) -> FloatArray:
+    if speed_rpm is None:
+        return np.full((signal.shape[0], len(gears), 3, HARMONICS), np.nan)
+    return np.stack([mesh_levels_of(mesh_lines(row, sample_rate_hz, speed_rpm / 60.0, gears)) for row in signal])
 
 
 def _of_channel(signal: NDArray[np.float32], sample_rate_hz: float, speed_rpm: float | None) -> Fingerprint:
@@ -201,8 +279,8 @@ def _of_channel(signal: NDArray[np.float32], sample_rate_hz: float, speed_rpm: f
     # Sums over bins below are mean squares: the spectrum is scaled for lines, which fill 1.5 bins of noise.
     power = spectrum.power / spectrum.noise_bandwidth_bins
     band_hz, band_db, bins_per_band = _third_octaves(power, step_hz)
-    # The level of a band of noise scatters by 4.34 dB over the square root of its bins; Hann leaves 2 of 3 bins free.
-    spread = np.broadcast_to(4.34 / np.sqrt(bins_per_band / 1.5), band_db.shape)
+    # The level of a band of noise scatters by CHANCE_DB over the square root of its bins; Hann leaves 2 of 3 bins free.
+    spread = np.broadcast_to(CHANCE_DB / np.sqrt(bins_per_band / 1.5), band_db.shape)
     return Fingerprint(
         sample_rate_hz=sample_rate_hz,
         speed_rpm=speed_rpm,
@@ -224,8 +302,8 @@ def combine(fingerprints: Sequence[Fingerprint]) -> Fingerprint:
     if not fingerprints:
         raise FingerprintError("a baseline needs at least one stretch of healthy signal")
     first = fingerprints[0]
-    if any(other.band_db.shape != first.band_db.shape for other in fingerprints):
-        raise FingerprintError("stretches of different channels or rates cannot make one baseline")
+    if any(other.band_db.shape != first.band_db.shape or other.gears != first.gears for other in fingerprints):
+        raise FingerprintError("stretches of different channels, rates or gears cannot make one baseline")
     speeds = [other.speed_rpm for other in fingerprints if other.speed_rpm is not None]
     levels = np.stack([other.band_db for other in fingerprints])
     by_chance = np.stack([other.band_spread_db for other in fingerprints]).mean(axis=0)
@@ -238,6 +316,8 @@ def combine(fingerprints: Sequence[Fingerprint]) -> Fingerprint:
         band_hz=first.band_hz,
         band_db=np.median(levels, axis=0),
         band_spread_db=np.maximum(levels.std(axis=0), by_chance),
+        gears=first.gears,
+        gear_m_s2=np.median([other.gear_m_s2 for other in fingerprints], axis=0),
     )
 
 
@@ -246,21 +326,49 @@ def largest_change(now: Fingerprint, healthy: Fingerprint, channel: int) -> Band
 
     Bands are compared where both recordings have them, so a lower sampling rate compares fewer.
     """
-    common = np.intersect1d(np.round(now.band_hz, 3), np.round(healthy.band_hz, 3))
-    here = np.isin(np.round(now.band_hz, 3), common)
-    there = np.isin(np.round(healthy.band_hz, 3), common)
-    if not common.size or np.isnan(healthy.velocity_mm_s[channel]):
+    here, there = common_bands(now, healthy)
+    if not here.any() or np.isnan(healthy.velocity_mm_s[channel]):
         return None
     level, before = now.band_db[channel, here], healthy.band_db[channel, there]
     spread = np.hypot(now.band_spread_db[channel, here], healthy.band_spread_db[channel, there])
     rise = level - before
     matters = level > level.max() - BAND_MATTERS_DB
     beyond = (rise >= BAND_CHANGED_DB) & (rise >= BAND_CHANGED_SPREADS * spread) & matters
+    beyond &= _with_neighbours(level, before) >= PAIR_CHANGED_DB
     if beyond.any():
         index = int(np.argmax(np.where(beyond, rise, -np.inf)))
         return BandChange(float(now.band_hz[here][index]), float(rise[index]))
     whole = 20 * math.log10(max(now.acceleration_m_s2[channel], 1e-9) / max(healthy.acceleration_m_s2[channel], 1e-9))
     return BandChange(None, whole) if whole <= -BAND_CHANGED_DB else None
+
+
+def common_bands(now: Fingerprint, healthy: Fingerprint) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Return which bands of each both have, (bands of now,) and (bands of healthy,)."""
+    common = np.intersect1d(np.round(now.band_hz, 3), np.round(healthy.band_hz, 3))
+    return np.isin(np.round(now.band_hz, 3), common), np.isin(np.round(healthy.band_hz, 3), common)
+
+
+def floor_rise_db(now: Fingerprint, healthy: Fingerprint, channel: int, lowest_hz: float) -> float:
+    """Return by how much most bands rose from a frequency on: the noise, whatever lines do; 0 without such bands."""
+    here, there = common_bands(now, healthy)
+    above = now.band_hz[here] >= lowest_hz
+    if not above.any():
+        return 0.0
+    return float(np.median((now.band_db[channel, here] - healthy.band_db[channel, there])[above]))
+
+
+def _with_neighbours(level_db: FloatArray, before_db: FloatArray) -> FloatArray:
+    """Return how much each band rose together with a neighbour, the lesser of both sides, in dB (bands,).
+
+    >>> _with_neighbours(np.array([0.0, 20.0, 0.0]), np.array([0.0, 0.0, 20.0])).round(1).tolist()
+    [17.0, 0.0, 0.0]
+    """
+    now, before = 10.0 ** (level_db / 10), 10.0 ** (before_db / 10)
+    if now.size < 2:
+        return level_db - before_db
+    pairs: FloatArray = 10 * np.log10((now[:-1] + now[1:]) / (before[:-1] + before[1:]))
+    lesser: FloatArray = np.minimum(np.append(pairs, pairs[-1]), np.insert(pairs, 0, pairs[0]))
+    return lesser
 
 
 def _order_velocity(power: FloatArray, step_hz: float, speed_rpm: float | None) -> FloatArray:

@@ -1,19 +1,23 @@
 """What one channel says, in the order in which things are ruled out.
 
 1. The sensor is bad, or nothing turns.
-2. Damage in a bearing can be named; the lines of a bearing are absolute and need no baseline.
+2. Damage in a bearing can be named; the lines of a bearing are absolute and need no baseline. Not where its line is a
+   multiple of the turns of a gear wheel whose mesh is bad.
 3. The machine runs at another speed than its baseline: nothing more can be compared.
-4. A rotor fault: what grew at the shaft's orders, or without a baseline only at a level that ISO 20816-3 calls bad;
-   not where a deep bearing line that falls upon these orders explains most of it: then step 5 applies.
-5. A bearing line that is deep but not decided (or, without a baseline, faint): uncertain.
-6. The level in some band rose beyond its scatter: changed, cause unknown.
-7. Healthy within its baseline; without one uncertain at a bad level, else no fault found.
+4. Teeth: sidebands around the mesh that grew, or without a baseline are as strong as the mesh; not where more grew at
+   the shaft's own orders, with the pattern of a rotor fault.
+5. A rotor fault: what grew at the shaft's orders, or without a baseline only at a level that ISO 20816-3 calls bad;
+   not where a deep bearing line that falls upon these orders explains most of it: then step 6 applies. The pattern is
+   that of all channels together, because each hears its own direction and its own resonances.
+6. A bearing line that is deep but not decided (or, without a baseline, faint): uncertain.
+7. The level in some band rose beyond its scatter: changed, cause unknown.
+8. Healthy within its baseline; without one uncertain at a bad level, else no fault found.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -30,11 +34,19 @@ from models.diagnosis.bearing_faults import (
     Doubt,
     judge_bearings,
 )
-from models.diagnosis.fingerprint import largest_change
+from models.diagnosis.cage import with_cage
+from models.diagnosis.fingerprint import ORDERS, floor_rise_db, largest_change
+from models.diagnosis.gear_faults import judge_gears, mesh_lines
 from models.diagnosis.iso20816 import zone
 from models.diagnosis.report import BearingAt, ChannelReport, Damage, point_of
-from models.diagnosis.rotor_faults import BAD_MM_S, judge_rotor, unexplained_share
-from models.diagnosis.sensor import DEAD_RATIO, OFF_RATIO, OFF_RMS_M_S2, SensorCause, SensorCheck
+from models.diagnosis.rotor_faults import (
+    BAD_MM_S,
+    grown_acceleration_m_s2,
+    judge_rotor,
+    unexplained_share,
+)
+from models.diagnosis.sensor import SensorCause
+from models.diagnosis.usable import is_fault
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,14 +55,22 @@ if TYPE_CHECKING:
     from models.diagnosis.bearings import Bearing
     from models.diagnosis.envelope_lines import FloatArray
     from models.diagnosis.fingerprint import Fingerprint
+    from models.diagnosis.gear_faults import Gear, GearFinding
     from models.diagnosis.iso20816 import Zone
     from models.diagnosis.rotor_faults import RotorFinding
+    from models.diagnosis.sensor import SensorCheck
     from models.diagnosis.shaft_speed import SpeedEstimate
 
 ROTOR_SHARE: Final = 0.5
 """Growth at the shaft's orders is put down to the rotor when a deep bearing line explains at most half of it."""
+RATTLE_DB: Final = 2.5
+"""The noise rose by more than load alone makes it, 20 % of which are 1.6 dB."""
+LOW_ACCELERATION: Final = 0.5
+"""Share of the acceleration at ten orders and below (amplitude) with which growth there cannot be of blows."""
 FAINT: Final = frozenset({Doubt.SHALLOW, Doubt.CAGE_ALONE})
 """Doubts with which a line is no sign of damage; only without a baseline it is worth a word."""
+WHEEL_TOLERANCE: Final = 0.002
+"""How near a bearing's line may lie to a multiple of a bad wheel's turns, relative, to be put down to the wheel."""
 PROCESS_SPEED_RATIO: Final = 0.03
 """A speed this far from the baseline's is another operating point."""
 
@@ -71,6 +91,8 @@ class Circumstances:
         points: measurement points of all channels.
         running: per channel, whether its level is that of a running machine.
         levels_known: samples are in m/s², so levels can be compared with absolute limits.
+        gears: wheels whose teeth are counted.
+        rotor: what grew at the shaft's orders over all running channels together, or None.
     """
 
     sample_rate_hz: float
@@ -84,6 +106,8 @@ class Circumstances:
     points: tuple[str, ...]
     running: tuple[bool, ...]
     levels_known: bool
+    gears: tuple[Gear, ...] = ()
+    rotor: RotorFinding | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +127,7 @@ class _Running:
     kinds: tuple[_Kind, ...]
     bearings: BearingFinding | None
     damage: Damage | None
+    gear: GearFinding | None
     zone: Zone | None
     baseline: Fingerprint | None
     about: Circumstances
@@ -145,29 +170,42 @@ def judge_channel(row: int, name: str, samples: FloatArray, check: SensorCheck, 
         judged_zone = zone(velocity, about.machine_group, about.support)
     bearings = damage = None
     component = point_of(name)
+    causes = check.causes
     if is_fault(check):
         diagnosis = _say(DiagnosisLabel.SENSOR_FAULT, name, 0.95, wording.sensor_fault(check, name))
     elif not about.running[row]:
         diagnosis = _silent(row, name, check, about)
+        if diagnosis.label is DiagnosisLabel.SENSOR_FAULT:
+            causes = (*causes, SensorCause.DEAD)
     else:
         kinds = _kinds(name, about)
-        if about.speed.used is not None and kinds:
+        if about.speed.looked_at is not None and kinds:
             bearings = judge_bearings(
                 samples,
                 about.sample_rate_hz,
-                about.speed.used / 60.0,
+                about.speed.looked_at / 60.0,
                 [kind.bearing for kind in kinds],
                 speed_in_doubt=about.speed.in_doubt,
                 speed_uncertainty=about.speed.uncertainty,
+            )
+            bearings = with_cage(
+                bearings,
+                samples,
+                about.sample_rate_hz,
+                about.speed.looked_at / 60.0,
+                speed_in_doubt=about.speed.in_doubt,
             )
             damage = _damage(bearings, kinds)
         baseline = about.baseline
         if baseline is not None and np.isnan(baseline.velocity_mm_s[row]):
             baseline = None
-        diagnosis = _judge(_Running(row, name, kinds, bearings, damage, judged_zone, baseline, about))
+        gear = _bad_gear(row, samples, baseline, about)
+        if damage is not None and gear is not None and _is_of_wheel(damage.lead, gear, about):
+            damage = None
+        diagnosis = _judge(_Running(row, name, kinds, bearings, damage, gear, judged_zone, baseline, about))
         if damage is not None:
             component = " or ".join(damage.places)
-    return ChannelReport(name, check.causes, diagnosis, component, bearings, damage, velocity, judged_zone)
+    return ChannelReport(name, causes, diagnosis, component, bearings, damage, velocity, judged_zone)
 
 
 def _kinds(name: str, about: Circumstances) -> tuple[_Kind, ...]:
@@ -199,27 +237,39 @@ def _damage(finding: BearingFinding, kinds: tuple[_Kind, ...]) -> Damage | None:
     return Damage(lead, own.bearing.name, tuple(places))
 
 
-def is_fault(check: SensorCheck) -> bool:
-    """Return whether a sensor is too bad to judge anything by it."""
-    return any(cause is not SensorCause.CLIPPED for cause in check.causes) or check.clipped_heavily
+def pooled_rotor(
+    now: Fingerprint, baseline: Fingerprint | None, rows: Sequence[int], shaft_hz: float | None
+) -> RotorFinding | None:
+    """Return what grew at the shaft's orders over several channels together; None for nothing, or nothing to judge."""
+    known = [row for row in rows if baseline is None or not math.isnan(float(baseline.velocity_mm_s[row]))]
+    if shaft_hz is None or not known or np.isnan(now.order_mm_s[known]).all():
+        return None
+
+    def together(rows_mm_s: FloatArray) -> FloatArray:
+        total: FloatArray = np.sqrt(np.nansum(np.square(rows_mm_s), axis=0))
+        return total
+
+    if baseline is None:
+        return judge_rotor(together(now.order_mm_s[known]), None, shaft_hz)
+    if np.isnan(baseline.order_mm_s[known]).all():
+        return None
+    seen = np.stack([baseline.seen_order_mm_s(row) for row in known])
+    return judge_rotor(together(now.order_mm_s[known]), together(seen), shaft_hz)
 
 
-def is_off(
-    rms_m_s2: Sequence[float], row: int, baseline: Fingerprint | None, speed: SpeedEstimate, *, levels_known: bool
-) -> bool:
-    """Return whether a channel hears nothing turn: the machine stands still, or its sensor is dead.
+def _bad_gear(row: int, samples: FloatArray, baseline: Fingerprint | None, about: Circumstances) -> GearFinding | None:
+    if not about.gears or about.speed.used is None:
+        return None
+    heard = mesh_lines(samples, about.sample_rate_hz, about.speed.used / 60.0, about.gears)
+    comparable = baseline is not None and not _is_other_speed(baseline, about)
+    return judge_gears(heard, baseline.mesh_levels(row, about.gears) if baseline is not None and comparable else None)
 
-    A channel is silent when it lies far below its own healthy level or, without a baseline, at the level of a
-    sensor's own noise. While the shaft's lines show, on any channel, the machine runs: then only a channel that lies
-    much further below, against its baseline or the other channels, is called silent.
-    """
-    level = rms_m_s2[row]
-    turning = speed.estimated is not None
-    if baseline is not None and not math.isnan(float(baseline.acceleration_m_s2[row])):
-        return level < (DEAD_RATIO if turning else OFF_RATIO) * float(baseline.acceleration_m_s2[row])
-    if not levels_known or level >= OFF_RMS_M_S2:
-        return False
-    return not turning or level < DEAD_RATIO * max(rms_m_s2)
+
+def _is_of_wheel(lead: Candidate, gear: GearFinding, about: Circumstances) -> bool:
+    """Return whether a bearing's line may be a multiple of the turns of a bad wheel."""
+    wheel_hz = gear.heard.mesh_hz / gear.heard.gear.teeth
+    apart_hz = abs(lead.found_hz - round(lead.found_hz / wheel_hz) * wheel_hz)
+    return apart_hz <= max(2 * about.step_hz, WHEEL_TOLERANCE * lead.found_hz)
 
 
 def _silent(row: int, name: str, check: SensorCheck, about: Circumstances) -> Diagnosis:
@@ -230,8 +280,8 @@ def _silent(row: int, name: str, check: SensorCheck, about: Circumstances) -> Di
 
 
 def _judge(channel: _Running) -> Diagnosis:
-    """Return the first of steps 2 to 7 that applies."""
-    steps = (_named_bearing, _process_changed, _rotor, _doubtful_bearing, _changed)
+    """Return the first of steps 2 to 8 that applies."""
+    steps = (_named_bearing, _process_changed, _gear, _rotor, _doubtful_bearing, _changed)
     found = next((diagnosis for step in steps if (diagnosis := step(channel)) is not None), None)
     return found if found is not None else _nothing(channel)
 
@@ -251,26 +301,57 @@ def _named_bearing(channel: _Running) -> Diagnosis | None:
 
 
 def _process_changed(channel: _Running) -> Diagnosis | None:
-    healthy = None if channel.baseline is None else channel.baseline.speed_rpm
-    used = channel.about.speed.used
-    if not healthy or not used or abs(used / healthy - 1) <= PROCESS_SPEED_RATIO:
+    if channel.baseline is None or not _is_other_speed(channel.baseline, channel.about):
         return None
+    healthy, used = channel.baseline.speed_rpm or 0.0, channel.about.speed.used or 0.0
     words = wording.process_changed(channel.name, healthy, used)
     return _say(DiagnosisLabel.PROCESS_CHANGED, channel.name, 0.9, words, channel.fundamentals)
+
+
+def _is_other_speed(baseline: Fingerprint, about: Circumstances) -> bool:
+    healthy, used = baseline.speed_rpm, about.speed.used
+    return bool(healthy and used and abs(used / healthy - 1) > PROCESS_SPEED_RATIO)
+
+
+def _gear(channel: _Running) -> Diagnosis | None:
+    gear, speed = channel.gear, channel.about.speed.used
+    if gear is None or speed is None:
+        return None
+    rotor = channel.about.rotor
+    before = None if channel.baseline is None else channel.baseline.order_mm_s[channel.row]
+    if rotor is not None:
+        grown = grown_acceleration_m_s2(channel.about.now.order_mm_s[channel.row], before, speed / 60.0)
+        if grown > gear.heard.sides:
+            return None
+    words = wording.gear(gear, channel.name)
+    return _say(DiagnosisLabel.GEAR, channel.name, gear.confidence, words, gear.heard.lines(speed / 60.0))
 
 
 def _rotor(channel: _Running) -> Diagnosis | None:
     speed = channel.about.speed.used
     if speed is None or (channel.baseline is None and not channel.is_bad):
         return None
-    healthy = None if channel.baseline is None else channel.baseline.order_mm_s[channel.row]
+    healthy = None if channel.baseline is None else channel.baseline.seen_order_mm_s(channel.row)
     if healthy is not None and np.isnan(healthy).all():
         return None
     found = judge_rotor(channel.about.now.order_mm_s[channel.row], healthy, speed / 60.0)
+    together = channel.about.rotor
+    if found is not None and together is not None:
+        found = replace(found, label=together.label, confidence=together.confidence)
+    if found is not None and found.label is DiagnosisLabel.MISALIGNMENT and _rattles(channel, speed / 60.0):
+        found = replace(found, label=DiagnosisLabel.UNCERTAIN, confidence=0.3)
     if found is None or _is_rather_of_blows(found, channel, speed / 60.0):
         return None
     words = wording.rotor(found, channel.name, against_baseline=channel.baseline is not None)
     return _say(found.label, channel.name, found.confidence, words, found.lines)
+
+
+def _rattles(channel: _Running, shaft_hz: float) -> bool:
+    """Return whether the noise rose as well: a bent coupling makes lines, what is loose also rattles."""
+    if channel.baseline is None:
+        return False
+    rise_db = floor_rise_db(channel.about.now, channel.baseline, channel.row, (ORDERS[-1] + 1) * shaft_hz)
+    return rise_db >= RATTLE_DB
 
 
 def _is_rather_of_blows(found: RotorFinding, channel: _Running, shaft_hz: float) -> bool:
@@ -279,6 +360,12 @@ def _is_rather_of_blows(found: RotorFinding, channel: _Running, shaft_hz: float)
     if bearings is None or bearings.lead is None or FAINT.intersection(bearings.doubts):
         return False
     step_hz = channel.about.step_hz
+    # A line of blows has its sidebands a whole turn apart: half orders are the rotor's. And blows ring the structure
+    # far above these orders: where most of the acceleration is at them, it is not of blows.
+    healthy = None if channel.baseline is None else channel.baseline.order_mm_s[channel.row]
+    at_orders = grown_acceleration_m_s2(channel.about.now.order_mm_s[channel.row], healthy, shaft_hz)
+    if found.has_halves or at_orders >= LOW_ACCELERATION * float(channel.about.now.acceleration_m_s2[channel.row]):
+        return False
     return unexplained_share(found, bearings.lead.found_hz, shaft_hz, step_hz) < ROTOR_SHARE
 
 

@@ -35,6 +35,7 @@ NAMED: Final = BEARING_LABELS | {
     DiagnosisLabel.IMBALANCE,
     DiagnosisLabel.MISALIGNMENT,
     DiagnosisLabel.LOOSENESS,
+    DiagnosisLabel.GEAR,
 }
 OTHERS: Final = (
     DiagnosisLabel.PROCESS_CHANGED,

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from models.diagnosis.bearing_faults import BearingFinding
     from models.diagnosis.fingerprint import BandChange
+    from models.diagnosis.gear_faults import GearFinding
     from models.diagnosis.report import Damage
     from models.diagnosis.rotor_faults import RotorFinding
     from models.diagnosis.sensor import SensorCheck
@@ -134,6 +135,8 @@ def doubtful(finding: BearingFinding, lead: Candidate, place: str, speed: SpeedE
     reason, step = DOUBT_WORDS[doubt]
     if doubt is Doubt.SPEED and speed.stated is not None:
         reason = f"the stated {speed.stated:.0f} rpm does not fit the shaft's own lines"
+    elif doubt is Doubt.SPEED and speed.estimated is not None:
+        reason = f"the speed is unknown and {speed.estimated:.0f} rpm only a suggestion of the vibration's own lines"
     if doubt is Doubt.RIVAL and finding.rival is not None:
         reason = f"the {PART_WORDS[finding.rival.part]} ({finding.rival.found_hz:.1f} Hz) fits nearly as well"
     matched = sum(line.matched for line in lead.lines())
@@ -173,6 +176,23 @@ def rotor(finding: RotorFinding, place: str, *, against_baseline: bool) -> Words
     )
 
 
+def gear(finding: GearFinding, place: str) -> Words:
+    """Return the words for damaged teeth."""
+    heard = finding.heard
+    wheel_hz = heard.mesh_hz / heard.gear.teeth
+    how = (
+        f"together they are {heard.sides / max(heard.mesh, 1e-9):.1f} times as strong as it, which good teeth are not"
+        if finding.healthy is None
+        else f"together they grew from {finding.healthy.sides:.2g} to {heard.sides:.2g} m/s²"
+    )
+    return Words(
+        f"Damaged teeth are likely on the wheel with {heard.gear.teeth} teeth, heard at {place}: "
+        f"{heard.matched} sidebands at its {wheel_hz:.2f} turns a second stand around the mesh of "
+        f"{heard.mesh_hz:.1f} Hz; {how}.",
+        "Look at the teeth through the inspection cover, take an oil sample for metal, and look at the trend daily.",
+    )
+
+
 def sensor_fault(check: SensorCheck, place: str) -> Words:
     """Return the words for a channel that cannot be judged."""
     steps = {
@@ -180,6 +200,11 @@ def sensor_fault(check: SensorCheck, place: str) -> Words:
         SensorCause.CONSTANT: "Check the sensor's cable and supply.",
         SensorCause.DROPOUT: "Check the cable and its plugs: the contact breaks.",
         SensorCause.CLIPPED: "Use a larger measuring range or a less sensitive sensor.",
+        SensorCause.SATURATED: "Use a larger measuring range or a less sensitive sensor; check the sensor's supply.",
+        SensorCause.LOOSE_CABLE: "Check the cable and its plugs: the contact breaks.",
+        SensorCause.SPIKES: "Lead the cable away from drives and contactors; check its shield and earth.",
+        SensorCause.DEAD: "Check the sensor's mounting, cable and supply.",
+        SensorCause.WRONG_UNIT: "Check unit and sensitivity in the configuration of this channel.",
         SensorCause.SKI_SLOPE: "Check the sensor's mounting and cable; let its amplifier settle.",
     }
     return Words(f"The sensor at {place} cannot be trusted: {check.detail}.", steps[check.causes[0]])

@@ -1,0 +1,30 @@
+"""Two hundred machines with a known fault are named right or left open, and healthy ones are never named.
+
+The machines come from `support.machine_signals`, which knows physics and no rule of the diagnosis.
+"""
+
+from __future__ import annotations
+
+import pytest
+from support.fault_cases import cases, healthy_cases, table
+
+
+def test_at_least_95_per_cent_of_two_hundred_are_right_and_no_name_is_wrong(capsys: pytest.CaptureFixture[str]) -> None:
+    result = table(cases())
+    with capsys.disabled():
+        print("\n" + result.text())
+    total = result.total
+    assert total.total() == 200
+    assert total["wrong"] == 0
+    assert total["right"] >= 190
+
+
+def test_machines_that_only_run_differently_are_never_named() -> None:
+    result = table(healthy_cases())
+    assert result.total["wrong"] == 0, result.text()
+    # Load, magnetic pull and nothing at all are within the baseline; another speed is another process.
+    for kind, said in result.said.items():
+        if "load" in kind or "magnetic" in kind or "same" in kind:
+            assert set(said) == {"healthy"}, result.text()
+        if "speed" in kind:
+            assert set(said) == {"process_changed"}, result.text()
