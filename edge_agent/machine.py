@@ -23,9 +23,11 @@ from models.context import ContextSample
 from models.contract.alarm_json import format_alarm, parse_alarm
 from models.contract.encoding import to_record
 from models.contract.identity import record_id
-from models.contract.vocabulary import AlarmState, FailureFamily, RecordKind, is_steady
+from models.contract.vocabulary import AlarmState, DiagnosisLabel, FailureFamily, RecordKind, is_steady
 from models.diagnosis.diagnose import BearingAt, Fingerprint, diagnose, fingerprint
 from models.frozen import replace
+from models.pipeline import Pipeline
+from models.pipeline_state import PipelineState
 from models.process_pipeline import ProcessOutcome, ProcessSettings
 from models.signal.windows import Windower, WindowerPosition
 from models.state_bytes import StateError, pack, unpack
@@ -41,7 +43,6 @@ if TYPE_CHECKING:
     from models.contract.vocabulary import ClockQuality
     from models.diagnosis.diagnose import Report
     from models.pipeline import Outcome, PipelineSettings
-    from models.pipeline_state import PipelineState
     from models.process_state import ProcessState
     from models.signal.windows import Block, Window
 
@@ -352,6 +353,20 @@ class MachineWatch:
         diagnosis = alarm_reports.against_baseline(
             report.verdict, outcome, settings.channel_names, self.pipeline.extractor
         )
+        state = self._memory.pipeline
+        if (
+            diagnosis.label is DiagnosisLabel.CHANGED
+            and isinstance(self.pipeline, Pipeline)
+            and isinstance(state, PipelineState)
+        ):
+            process = self.pipeline.process_change(state, outcome)
+            if process is not None:
+                diagnosis = replace(
+                    diagnosis,
+                    label=DiagnosisLabel.PROCESS_CHANGED,
+                    sentence=process.sentence,
+                    next_step=process.next_step,
+                )
         return report, diagnosis
 
     async def _pictured(

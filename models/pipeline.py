@@ -37,6 +37,7 @@ from models.frozen import replace
 from models.line_shift import REMEMBERED, Lines, is_moving, line_spectrum
 from models.operating_state import LearntLevel, OperatingSettings
 from models.pipeline_state import PipelineState
+from models.process_change import ProcessChange, process_change
 from models.signal.features import FeatureExtractor
 from models.summarising import Judgement, SummaryFacts
 
@@ -290,6 +291,20 @@ class Pipeline:
         normal = None if baseline is None else self._normal(baseline)
         outcome = Outcome(features, name, score, health, zone, progress, change, None, (), summary, key, normal)
         return replace(state, summary=opened), outcome
+
+    def process_change(self, state: PipelineState, outcome: Outcome) -> ProcessChange | None:
+        """Return why a window beyond its baseline is the process's doing and no fault's, None where nothing says so.
+
+        Args:
+            state: after the window.
+            outcome: of the window.
+        """
+        baseline = state.baseline(outcome.operating_state)
+        if baseline is None or outcome.features is None or outcome.zone in HEALTH_CAP_BY_ZONE:
+            return None
+        vector = learning.to_vector(outcome.features[:, self._judged])
+        on_score = self.settings.alarm.on_score
+        return process_change(baseline, vector, self.settings.channel_names, state.shifts, on_score)
 
     def _watch_lines(self, state: PipelineState, window: Window, score: float | None) -> PipelineState:
         """Return the state after a look at the lines: learnt with the baseline, and asked where a window is beyond it.

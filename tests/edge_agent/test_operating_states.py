@@ -12,7 +12,8 @@ from edge_agent.configuration import parse_settings, source_options, source_requ
 from edge_agent.machine import MachineWatch
 from edge_agent.sources import source_module
 from edge_agent.sources.base import SourceError, SourcePosition
-from models.contract.vocabulary import OFF, STARTING, TRANSIENT, UNKNOWN, ClockQuality, RecordKind
+from models.contract.encoding import from_record
+from models.contract.vocabulary import OFF, STARTING, TRANSIENT, UNKNOWN, ClockQuality, DiagnosisLabel, RecordKind
 
 SPEED_RPM = 1480.0
 CONFIGURATION = """
@@ -92,6 +93,14 @@ async def test_a_slow_coast_down_and_run_up_without_a_tachometer_raise_nothing(c
     # Twenty seconds after it is back at its speed it is judged again, and normal.
     assert set(states[-20:]) == {"steady/default"}
     assert max(score for score in scores[-20:] if score is not None) < 1.0
+
+
+@pytest.mark.parametrize("speed", [0.95, 0.9])
+async def test_another_speed_without_a_tachometer_is_a_changed_process_and_no_fault(speed):
+    points = programme((0, 1, 1), (60, 1, 1), (64, speed, 1))
+    _, _, alarms = await through(f"speed_measured = false\nseed = 31\n{points}", 120)
+    labels = {from_record(alarm).diagnosis.label for alarm in alarms}
+    assert labels == {DiagnosisLabel.PROCESS_CHANGED}
 
 
 async def test_a_load_that_was_never_learnt_is_unknown_with_visible_progress_and_then_judged():
