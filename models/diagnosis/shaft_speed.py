@@ -58,8 +58,9 @@ BLIND_FLANK: Final = 0.005
 """Speeds as near as this share a comb's lowest teeth and are no other one."""
 BLIND_FILLED: Final = 0.6
 """Share of the teeth that must stand out: a multiple of the true speed's half or third fills a half or a third."""
-LEAST_FILLED: Final = 0.2
-"""The same near a stated speed, where 19/20 of the true speed fills a twentieth, and noise another one."""
+LEAST_FILLED: Final = 0.3
+"""The same near a stated speed: a comb that is not the shaft's and meets every fourth tooth or fewer fills a quarter,
+and noise a twentieth; every second or third tooth alone is no comb by its strength."""
 FILLED_TOOTH: Final = 1.386
 """ln(1 + 3): noise has a tooth of three times its background once in twenty."""
 BLIND_TEETH: Final = 20
