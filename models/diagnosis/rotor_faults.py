@@ -208,7 +208,8 @@ def _pattern(share: dict[float, float], new: dict[float, float]) -> tuple[Diagno
     if goes_on or new_halves >= HALVES or halves > HALF_DOUBTFUL:
         return DiagnosisLabel.UNCERTAIN, 0.3
     coupling = second + third + fourth
-    if coupling > SECOND_CLEAR * first and second > SECOND_OF_COUPLING * coupling:
+    is_bent = second > SECOND_OF_COUPLING * coupling and second + third > fourth
+    if coupling > SECOND_CLEAR * first and is_bent:
         return DiagnosisLabel.MISALIGNMENT, min(0.95, 0.55 + 0.4 * min(1.0, coupling / max(first, 1e-9)))
     if is_once and second < SECOND_NONE * first:
         return DiagnosisLabel.IMBALANCE, min(0.95, 0.3 + 0.65 * first)

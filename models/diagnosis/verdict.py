@@ -55,6 +55,10 @@ def machine_verdict(reports: Sequence[ChannelReport]) -> ChannelReport:
     Where several channels name the same fault of the same component, the one nearest to it speaks.
     """
     named = sorted((report for report in reports if report.diagnosis.label in NAMED), key=_strength, reverse=True)
+    # Teeth strike once per turn as well: where most channels hear their mesh, the orders of the shaft are theirs too.
+    teeth = [report for report in named if report.diagnosis.label is DiagnosisLabel.GEAR]
+    if 2 * len(teeth) > len(named) and all(report.damage is None for report in named):
+        return teeth[0]
     if not named:
         order = list(OTHERS)
         return min(reports, key=lambda report: (order.index(report.diagnosis.label), -report.diagnosis.confidence))

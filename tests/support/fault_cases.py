@@ -154,14 +154,16 @@ def case_samples(case: Case) -> Recorded:
             build = replace(build, magnetic_m_s2=2 * build.magnetic_m_s2)
         if variant.startswith("resonances"):
             build = replace(build, mode_shift=0.96 if "-4" in variant else 1.08)
-    made = recorded(build, run)
     if not case.kind.startswith("sensor:"):
-        return made
-    samples = made.samples.copy()
-    row = int(random.integers(samples.shape[0]))
+        return recorded(build, run)
     kind = case.kind.removeprefix("sensor:")
-    samples[row] = spoiled(samples[row], build.rate_hz, kind, random, build.floor_m_s2)
-    return replace(made, samples=samples)
+    heard = record(build, run)
+    samples = quantised(heard.samples, 50 * G_M_S2)
+    row = int(random.integers(samples.shape[0]))
+    # A range that is too small cuts before the converter, which then has its fine steps inside it.
+    one = heard.samples[row] if kind == "clipped" else samples[row]
+    samples[row] = spoiled(one, build.rate_hz, kind, random, build.floor_m_s2)
+    return replace(heard, samples=samples)
 
 
 def gears(build: Build) -> tuple[Gear, ...]:

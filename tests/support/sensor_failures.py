@@ -65,7 +65,7 @@ def _dead(channel: _Channel) -> FloatArray:
 
 def _clipped(channel: _Channel) -> FloatArray:
     limit = channel.rms * channel.random.uniform(0.8, 1.8)
-    return np.clip(channel.signal, -limit, limit)
+    return quantised(channel.signal.astype(np.float32), limit).astype(np.float64)
 
 
 def _saturated(channel: _Channel) -> FloatArray:
