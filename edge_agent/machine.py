@@ -17,7 +17,6 @@ import numpy as np
 from edge_agent import alarm_reports, evidence, process_reports
 from edge_agent.alarm_reports import Circumstances, StandingAlarm
 from edge_agent.memory import with_room
-from edge_agent.recent import RecentSamples
 from edge_agent.sources.base import SourcePosition
 from models.context import ContextSample
 from models.contract.alarm_json import format_alarm, parse_alarm
@@ -134,6 +133,15 @@ class MachineMemory:
         )
 
 
+def pipeline_bytes(data: bytes) -> bytes:
+    """Return the pipeline's part of a stored memory.
+
+    Raises:
+        StateError: damaged, or of another version.
+    """
+    return unpack(data, *_STATE).nested("pipeline")
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """What one block led to: records to be committed, windows judged, samples per channel seen for the first time."""
@@ -168,8 +176,8 @@ class MachineWatch:
             setup.hop_samples,
             self._memory.windower,
             settings.context,
+            keep_samples=process_reports.recent_samples(settings, DIAGNOSIS_S),
         )
-        self._recent = RecentSamples(process_reports.recent_samples(settings, DIAGNOSIS_S))
         self._model = f"{'+'.join(settings.detectors)}/{self.pipeline.signature}"
         self.latest_outcome: Outcome | None = None
 
@@ -201,7 +209,6 @@ class MachineWatch:
         before = self._windower.position
         counted = before.seen_index if before.epoch == block.epoch else 0
         windows = self._windower.push(block)
-        self._recent.push(block)
         records: list[Record] = []
         for window in windows:
             records += await self._window(window, clock_quality)
@@ -315,7 +322,7 @@ class MachineWatch:
         """Keep the fingerprint of each newly learnt state, and show the machine once in a while without an alarm."""
         name = outcome.operating_state
         if name not in self._memory.fingerprints and len(self._memory.fingerprints) < MAX_FINGERPRINTS:
-            samples = self._recent.samples()
+            samples = self._windower.latest()
             settings = self.setup.pipeline
             made = await asyncio.to_thread(
                 with_room,
@@ -340,7 +347,7 @@ class MachineWatch:
         report = await asyncio.to_thread(
             with_room,
             diagnose,
-            self._recent.samples(),
+            self._windower.latest(),
             settings.sample_rate_hz,
             settings.channel_names,
             speed_rpm=window.speed_rpm or settings.speed_rpm,
@@ -379,7 +386,7 @@ class MachineWatch:
             "clock_quality": at.clock_quality.value,
             "features": self._compared(outcome),
         }
-        recent, end_ns = self._recent.samples(), window.end_ns
+        recent, end_ns = self._windower.latest(), window.end_ns
         if isinstance(settings, ProcessSettings):
             moment = process_reports.picture(recent, settings, subject=subject, end_ns=end_ns, facts=facts)
         else:

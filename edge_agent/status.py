@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from edge_agent import machine
 from edge_agent.errors import DataDirectoryError
 from edge_agent.journal import FILE_NAME, ROW_OVERHEAD_BYTES
 from models.contract.vocabulary import RecordKind
+from models.learning import Learning
+from models.pipeline_state import PipelineState
+from models.state_bytes import StateError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,12 +21,36 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class MachinePlace:
-    """Where a machine stood at its last commit."""
+    """Where a machine stood at its last commit.
+
+    Attributes:
+        asset_id: of the machine.
+        epoch, next_index: of its source.
+        state_bytes: size of what it remembers.
+        operating_state: of its last window, None where its memory does not say.
+        windows_learnt: by operating state, windows collected so far; None where it has been learnt.
+    """
 
     asset_id: str
     epoch: int
     next_index: int
     state_bytes: int
+    operating_state: str | None = None
+    windows_learnt: Mapping[str, int | None] = field(default_factory=dict)
+
+    def progress(self, learning_windows: int) -> dict[str, float]:
+        """Return how far the learning of each operating state is, 0 to 1.
+
+        >>> MachinePlace("a", 0, 0, 0, None, {"steady/default": None, "steady/load40": 15}).progress(60)
+        {'steady/default': 1.0, 'steady/load40': 0.25}
+
+        Args:
+            learning_windows: so many make a baseline.
+        """
+        return {
+            name: 1.0 if windows is None else round(min(windows / learning_windows, 1.0), 3)
+            for name, windows in self.windows_learnt.items()
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +118,23 @@ def _read(connection: sqlite3.Connection) -> Status:
         last_sequence=0 if last is None else last[0],
         counters=dict(connection.execute("SELECT name, value FROM counter ORDER BY name")),
         machines=tuple(
-            MachinePlace(*row)
-            for row in connection.execute(
-                "SELECT asset_id, epoch, next_index, length(state) FROM machine ORDER BY asset_id"
-            )
+            _place(*row)
+            for row in connection.execute("SELECT asset_id, epoch, next_index, state FROM machine ORDER BY asset_id")
         ),
+    )
+
+
+def _place(asset_id: str, epoch: int, next_index: int, state: bytes) -> MachinePlace:
+    place = MachinePlace(asset_id, epoch, next_index, len(state))
+    try:
+        known = PipelineState.from_bytes(machine.pipeline_bytes(state))
+    except StateError:
+        # A slow process has nothing to learn by operating state, and what is damaged is learnt anew.
+        return place
+    return replace(
+        place,
+        operating_state=known.operating.state,
+        windows_learnt={
+            name: len(one.vectors) if isinstance(one, Learning) else None for name, one in known.learnt.items()
+        },
     )

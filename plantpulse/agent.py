@@ -144,6 +144,8 @@ def _status(settings: Settings, *, as_json: bool) -> int:
 
     status = read_status(settings.gateway.data_dir)
     names = {machine.asset_id: machine.name for machine in settings.machine}
+    windows = {machine.asset_id: machine.learning.windows for machine in settings.machine}
+    learning = {place.asset_id: place.progress(windows.get(place.asset_id, 60)) for place in status.machines}
     dropped = {
         name.removeprefix("dropped/"): value for name, value in status.counters.items() if name.startswith("dropped/")
     }
@@ -169,6 +171,8 @@ def _status(settings: Settings, *, as_json: bool) -> int:
                 "epoch": place.epoch,
                 "next_index": place.next_index,
                 "state_bytes": place.state_bytes,
+                "operating_state": place.operating_state,
+                "learning": learning[place.asset_id],
             }
             for place in status.machines
         ],
@@ -185,6 +189,8 @@ def _status(settings: Settings, *, as_json: bool) -> int:
     print(f"raw {raw} bytes, sent {sent} bytes, {document['windows']} windows")
     for machine in status.machines:
         print(f"machine {names.get(machine.asset_id, machine.asset_id)}: goes on at sample {machine.next_index}")
+        for state, progress in learning[machine.asset_id].items():
+            print(f"  {state}: {'learnt' if progress >= 1.0 else f'learning, {progress:.0%}'}")
     return 0
 
 

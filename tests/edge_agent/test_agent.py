@@ -239,7 +239,11 @@ def test_status_and_check_say_what_there_is(folder):
     assert document["clean"]
     assert document["pending"]["summary"] >= 19
     assert document["windows"] == 159
-    assert document["machines"][0]["name"] == "pump-1"
+    machine = document["machines"][0]
+    assert machine["name"] == "pump-1"
+    assert machine["operating_state"] == "steady/default"
+    assert machine["learning"] == {"steady/default": 1.0}
+    assert "steady/default: learnt" in _plantpulse("status", folder).stdout
     check = json.loads(_plantpulse("check", folder, "--json").stdout)
     assert check["machines"][0]["channels"] == ["DE.H"]
     assert check["machines"][0]["sample_rate_hz"] == RATE_HZ
