@@ -10,8 +10,9 @@ In order, for every part of every bearing:
 4. The deepest candidate with evidence leads, unless it is a sideband of another one. Its family (harmonics with
    sidebands) is silenced and the search repeated: a rival that still stands has its own claim, and then nothing is
    named.
-5. Name the lead only if it is far enough from its rivals, is not a fraction or multiple of something stronger and
-   does not sit at the edge of its search range. The cage is never named alone: healthy machines imitate it.
+5. Name the lead only if it is far enough from its rivals, is not a fraction or multiple of something stronger, does
+   not sit at the edge of its search range, and no other line may lie where it was found: by slip, or by a speed that
+   nothing has settled. The cage is never named alone: healthy machines imitate it.
 
 Source: R. A. Fisher, Statistical Methods for Research Workers, section 21.1 (combined probabilities);
 W. A. Smith and R. B. Randall, Mech. Syst. Signal Process. 64-65 (2015) 100-131 (what a benchmark diagnosis needs).
