@@ -25,6 +25,13 @@ def test_healthy_machines_alarm_at_most_twice_a_month_and_hardly_any_of_the_time
     assert result.pooled["healthy_stretches"] >= 21
 
 
+@pytest.mark.needs(*NEEDED, "recordings/nab")
+def test_with_months_of_one_temperature_the_rate_still_holds_and_its_events_are_found(result):
+    assert result.pooled["machine_months_with_nab"] > 2.0
+    assert result.pooled["false_alarms_per_machine_month_with_nab"] <= 2.0
+    assert result.pooled["nab_events_found"] == result.pooled["nab_events"] == 4
+
+
 @pytest.mark.needs(*NEEDED)
 def test_every_degradation_is_found_and_the_severe_ones_within_five_seconds_of_two_windows_each(result):
     assert result.pooled["degradations_found"] == result.pooled["degradations"] >= 11
