@@ -51,6 +51,7 @@ takes 30 MB for a moment; twice as many seconds would take twice as much."""
 MAX_FINGERPRINTS: Final = 8
 """Operating states with a fingerprint of their own; as many as the pipeline has baselines."""
 _STATE: Final = ("machine", 1)
+_NO_SAMPLES: Final = np.empty((0, 0), np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,9 +211,10 @@ class MachineWatch:
         counted = before.seen_index if before.epoch == block.epoch else 0
         windows = self._windower.push(block)
         records: list[Record] = []
-        for window in windows:
-            records += await self._window(window, clock_quality)
-        return Step(tuple(records), len(windows), max(0, block.end_index - max(block.first_index, counted)))
+        count = len(windows)
+        while windows:
+            records += await self._window(windows.pop(0), clock_quality)
+        return Step(tuple(records), count, max(0, block.end_index - max(block.first_index, counted)))
 
     def close(self) -> tuple[Record, ...]:
         """Return the summary that is still open, for the end of a stream."""
@@ -227,6 +229,8 @@ class MachineWatch:
         causes = tuple(dict.fromkeys(cause for one in channel_causes for cause in one))
         window = replace(window, quality=window.quality + causes, is_checked=True)
         state, outcome = self.pipeline.step(self._memory.pipeline, window)
+        # Nobody looks at them any more, so that diagnosis can have the latest seconds without a copy.
+        window = replace(window, samples=_NO_SAMPLES)
         self._memory = replace(self._memory, pipeline=state)
         self.latest_outcome = outcome
         records: list[Record] = []
@@ -386,6 +390,8 @@ class MachineWatch:
             "clock_quality": at.clock_quality.value,
             "features": self._compared(outcome),
         }
+        if window.context:
+            facts["context"] = {value.name: [value.value, value.unit] for value in window.context}
         recent, end_ns = self._windower.latest(), window.end_ns
         if isinstance(settings, ProcessSettings):
             moment = process_reports.picture(recent, settings, subject=subject, end_ns=end_ns, facts=facts)

@@ -13,6 +13,7 @@ from edge_agent.machine import MachineWatch
 from edge_agent.sources import source_module
 from edge_agent.sources.base import SourceError, SourcePosition
 from models.contract.encoding import from_record
+from models.contract.evidence import join_evidence, unpack_evidence
 from models.contract.vocabulary import OFF, STARTING, TRANSIENT, UNKNOWN, ClockQuality, DiagnosisLabel, RecordKind
 
 SPEED_RPM = 1480.0
@@ -112,6 +113,17 @@ async def test_a_load_that_was_never_learnt_is_unknown_with_visible_progress_and
     assert named[-2:] == [UNKNOWN, "steady/1480rpm-load40"]
     assert set(named[1:-2]) <= {TRANSIENT, STARTING, "steady/1480rpm-load80", "steady/1480rpm-load60", UNKNOWN}
     assert scores[-1] < 1.0
+
+
+async def test_evidence_says_what_the_controller_said():
+    simulated, watch = opened(f"seed = 4\n{programme((0, 1, 0.4))}", f"{LOAD}[machine.learning]\nwindows = 8\n")
+    parts = []
+    async for block in _first(simulated, SourcePosition(0, 0), 30):
+        records = (await watch.take(block, ClockQuality.SYNCHRONISED)).records
+        parts += [from_record(record) for record in records if record.kind is RecordKind.EVIDENCE]
+    picture = unpack_evidence(join_evidence(parts[: parts[0].total]))
+    load, unit = picture.facts["context"]["load"]
+    assert (round(load / 40.0, 1), unit) == (1.0, "%")
 
 
 async def test_new_loads_stay_unknown_where_they_are_not_to_be_learnt():
