@@ -57,7 +57,7 @@ if TYPE_CHECKING:
 COMMIT_INTERVAL_S: Final = 2.0
 """Windows that cause no record are committed together: a kill costs at most this much to be computed again."""
 HEALTH_INTERVAL_S: Final = 60.0
-SETTLE_S: Final = 10.0
+SETTLE_S: Final = 3.0
 """After so long everything has been loaded that starting needs."""
 FIRST_WORD_S: Final = 2.0
 """So long the first births wait for sources: a real one delivers within half a second."""

@@ -127,6 +127,7 @@ class Windower:
         hop_samples: distance of two window starts; equal to `window_samples` without overlap.
         position: where to go on after a restart.
         channels: of context, to be joined to the windows; samples of others are not kept.
+        keep_samples: so many of the latest samples can be asked for (`latest`), for diagnosis and evidence.
 
     Raises:
         SignalError: a rate, length or hop that cannot work.
@@ -139,6 +140,8 @@ class Windower:
         hop_samples: int,
         position: WindowerPosition | None = None,
         channels: Sequence[ContextChannel] = (),
+        *,
+        keep_samples: int = 0,
     ) -> None:
         if not (np.isfinite(sample_rate_hz) and sample_rate_hz > 0):
             raise SignalError(f"a sample rate of {sample_rate_hz} Hz cannot be windowed: give a rate above 0")
@@ -159,8 +162,9 @@ class Windower:
         self._jump_index = start.jump_index
         self._channels = tuple(channels)
         self._context = ContextSeries(start.context)
-        # Two windows at least: then each sample is moved at most once before it is no longer needed.
-        self._buffer = StreamBuffer(window_samples + max(window_samples, 2 * hop_samples))
+        # Whole hops, so that few windows lie over the end; two windows at least, so that it is few of them.
+        hops = -(-max(2 * window_samples, window_samples + 2 * hop_samples, keep_samples) // hop_samples)
+        self._buffer = StreamBuffer(hops * hop_samples, keep_samples)
 
     @property
     def position(self) -> WindowerPosition:
@@ -174,6 +178,10 @@ class Windower:
             self._jump_index,
             self._context.samples,
         )
+
+    def latest(self) -> NDArray[np.float32]:
+        """Return the latest uninterrupted samples, (channels, n), at most `keep_samples`; not to be written to."""
+        return self._buffer.latest()
 
     def push(self, block: Block) -> list[Window]:
         """Return the windows that this block completes, oldest first.

@@ -37,6 +37,35 @@ def test_it_holds_what_was_added_less_what_was_dropped(steps, keep):
         assert np.array_equal(found, samples(begun, ended - begun))
 
 
+@settings(max_examples=200, deadline=None)
+@given(
+    steps=st.lists(st.tuples(st.integers(1, 250), st.integers(0, 300), st.booleans()), min_size=1, max_size=40),
+    keep=st.integers(0, ROOM),
+)
+def test_the_latest_samples_are_kept_whether_they_are_still_held_or_not(steps, keep):
+    buffer, end = StreamBuffer(ROOM, keep), 0
+    for count, wish, is_asked in steps:
+        buffer.append(samples(end, count))
+        end += count
+        buffer.drop(min(wish, buffer.held))
+        if is_asked:
+            expected = min(end, keep)
+            assert np.array_equal(buffer.latest(), samples(end - expected, expected))
+        assert np.array_equal(buffer.view(0, buffer.held), samples(end - buffer.held, buffer.held))
+
+
+def test_the_latest_samples_are_no_copy_while_nobody_looks():
+    buffer = StreamBuffer(ROOM, ROOM)
+    buffer.append(samples(0, ROOM))
+    buffer.drop(ROOM)
+    buffer.append(samples(ROOM, 30))
+    found = buffer.latest()
+    assert np.shares_memory(found, buffer._memory)
+    assert np.array_equal(found, samples(30, ROOM))
+    buffer.append(samples(ROOM + 30, 30))
+    assert np.array_equal(found, samples(30, ROOM))
+
+
 def test_memory_is_used_again_once_nobody_holds_a_view():
     buffer = StreamBuffer(ROOM)
     buffer.append(samples(0, 60))
@@ -54,6 +83,7 @@ def test_memory_with_a_view_is_left_to_the_view():
     buffer.drop(70)
     buffer.append(samples(80, 80))
     assert np.array_equal(held, samples(0, 80))
+    assert np.array_equal(buffer.view(0, 90), samples(70, 90))
     assert not np.shares_memory(held, buffer.view(0, buffer.held))
 
 
