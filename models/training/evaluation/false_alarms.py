@@ -42,9 +42,9 @@ PROTOCOL: Final = (
     "SKAB's anomaly-free experiment after an hour and its others from row 400 until the anomaly. Decisions are made "
     "each minute, or each snapshot where those are rarer; recordings of seconds (CWRU, gearbox, drill press) are a "
     "time-lapse, one window one decision. *_with_nab adds NAB's temperature outside its labelled windows, by "
-    "the discord detector with a decision an hour. Margin and persistence were chosen on these sets. This much data cannot "
-    "prove a rate: the interval says what it is compatible with, and machines in a plant stop, start and change more "
-    "than these do."
+    "the discord detector with a decision an hour. Margin and persistence were chosen on these sets. This much data "
+    "cannot prove a rate: the interval says what it is compatible with, and machines in a plant stop, start and change "
+    "more than these do."
 )
 
 
