@@ -12,6 +12,7 @@ BIN := $(VENV)/bin
 LOCKS := deploy/locks
 CHECKED := models edge_agent cloud plantpulse tests
 ARGS ?=
+DATA ?= ../shared/data
 
 .PHONY: help setup demo test soak services check bench peers lock clean
 
@@ -52,6 +53,9 @@ peers: setup ## the libraries that make bench compares the features with, if you
 		if [ -x $(BIN)/uv ]; then $(BIN)/uv pip install --quiet --python $(PEERS)/bin/python --require-hashes -r $(LOCKS)/peers.txt; \
 		else $(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(LOCKS)/peers.txt; fi; \
 		cp $(LOCKS)/peers.txt $(PEERS)/peers.txt; fi
+
+results: setup ## every public set in DATA: docs/results.md and the table in the README
+	$(BIN)/plantpulse models evaluate all --data $(DATA) --readme README.md $(ARGS)
 
 lock: setup ## renew the lock files after a change in pyproject.toml
 	deploy/lock.sh

@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from models.contract.errors import PlantpulseError
-from plantpulse.bench.table import put_into, render
+from plantpulse.bench.table import MARKERS, render
+from plantpulse.marked_table import put_into
 
 RESULTS: Final = Path("bench") / "results.json"
 
@@ -68,7 +69,7 @@ def run(arguments: argparse.Namespace) -> int:
         kept = {"machine": _machine(), "results": results}
         arguments.output.write_text(json.dumps(kept, indent=2) + "\n", encoding="utf-8")
         if arguments.readme:
-            put_into(arguments.readme, render(results))
+            put_into(arguments.readme, MARKERS, render(results))
     else:
         results = arguments.measure(arguments)
     if arguments.json:

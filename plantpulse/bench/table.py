@@ -8,14 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from models.contract.errors import InputError
+from plantpulse.marked_table import Markers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
-BEGIN: Final = "<!-- bench:begin -->"
-END: Final = "<!-- bench:end -->"
+MARKERS: Final = Markers("<!-- bench:begin -->", "<!-- bench:end -->")
 
 
 class Row(NamedTuple):
@@ -30,6 +28,7 @@ class Row(NamedTuple):
 
 ROWS: Final = (
     Row("Agent, 4 channels of 25.6 kHz: resident memory", "pipeline", "rss_mb", "{:.0f} MB", "below 80 MB"),
+    Row("Agent, 16 channels of 25.6 kHz: resident memory", "pipeline", "wide_rss_mb", "{:.0f} MB", "below 80 MB"),
     Row("Agent, 4 channels of 25.6 kHz: processor", "pipeline", "cpu_percent", "{:.2f} % of one core", "below 2 %"),
     Row("Window end → record on disk, p99", "pipeline", "p99_ms", "{:.1f} ms", "below 50 ms"),
     Row("Channels of 25.6 kHz per core in real time", "pipeline", "realtime_channels_per_core", "{:,.0f}", "2,000"),
@@ -61,17 +60,3 @@ def render(results: Mapping[str, Mapping[str, Any]]) -> str:
         if value is not None:
             lines.append(f"| {row.what} | {row.form.format(value)} | {row.goal} |")
     return "\n".join(lines)
-
-
-def put_into(readme: Path, table: str) -> None:
-    """Replace what stands between the markers of a README by the table.
-
-    Raises:
-        InputError: the file has no such markers.
-    """
-    text = readme.read_text(encoding="utf-8")
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not (begin and end):
-        raise InputError(f"{readme}: the lines {BEGIN} and {END} are missing: put them where the table belongs")
-    readme.write_text(f"{before}{BEGIN}\n{table}\n{END}{after}", encoding="utf-8")

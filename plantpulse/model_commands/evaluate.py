@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from models.contract.errors import InputError
 from models.training.evaluation.table import PUBLIC_SETS
+from plantpulse.marked_table import put_into
 from plantpulse.model_commands.results_page import number_text, page, rows_text
+from plantpulse.model_commands.results_table import MARKERS, results_table
 
 if TYPE_CHECKING:
     import argparse
@@ -35,6 +37,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("set", choices=[*names, ALL], metavar="SET", help=f"{', '.join(names)} or {ALL}")
     parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="the set's folder; for all, its parent")
     parser.add_argument("--output", type=Path, metavar="FILE", help=f"page written by all; default: {PAGE}")
+    parser.add_argument("--readme", type=Path, metavar="FILE", help="all: put the short table between its markers")
     parser.add_argument("--json", action="store_true", help="one JSON document on standard output")
 
 
@@ -44,8 +47,8 @@ def run(arguments: argparse.Namespace) -> int:
         raise InputError(f"--data {arguments.data}: is not a folder; give the one with the recordings")
     if arguments.set == ALL:
         return _run_all(arguments)
-    if arguments.output is not None:
-        raise InputError(f"--output belongs to {ALL}: leave it out, or evaluate {ALL}")
+    if arguments.output is not None or arguments.readme is not None:
+        raise InputError(f"--output and --readme belong to {ALL}: leave them out, or evaluate {ALL}")
     (chosen,) = (one for one in PUBLIC_SETS if one.name == arguments.set)
     evaluation = chosen.evaluate(arguments.data)
     if arguments.json:
@@ -72,6 +75,8 @@ def shown(evaluation: Evaluation) -> str:
 
 
 def _run_all(arguments: argparse.Namespace) -> int:
+    if not any((arguments.data / one.name).is_dir() for one in PUBLIC_SETS):
+        raise InputError(f"--data {arguments.data}: holds none of the public sets; give the folder that holds theirs")
     evaluations = {}
     for one in PUBLIC_SETS:
         folder = one.folder(arguments.data)
@@ -80,14 +85,14 @@ def _run_all(arguments: argparse.Namespace) -> int:
             continue
         print(f"{one.name} …", file=sys.stderr)
         evaluations[one.name] = one.evaluate(folder)
-    if not evaluations:
-        raise InputError(f"--data {arguments.data}: holds none of the public sets; give the folder that holds theirs")
     output = arguments.output or PAGE
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
         output.write_text(page(evaluations), encoding="utf-8")
     except OSError as error:
         raise InputError(f"--output {output}: cannot be written ({error.strerror}); choose another file") from error
+    if arguments.readme is not None:
+        put_into(arguments.readme, MARKERS, results_table(evaluations))
     if arguments.json:
         documents = {name: document(evaluation) for name, evaluation in evaluations.items()}
         print(json.dumps(documents, allow_nan=False, ensure_ascii=False))

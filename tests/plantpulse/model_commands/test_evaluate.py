@@ -11,6 +11,7 @@ from models.training.evaluation.result import Evaluation
 from models.training.evaluation.table import PUBLIC_SETS
 from plantpulse.command_line import main
 from plantpulse.model_commands.results_page import page
+from plantpulse.model_commands.results_table import ROWS, results_table
 
 ONE = Evaluation(
     "Fitted on the first half.", {"right": 16, "false_alarms_per_hour": 0.0}, ({"file": "a|b.mat", "label": "ball"},)
@@ -54,3 +55,18 @@ def test_an_empty_folder_is_one_line_that_names_it(
     assert main(["models", "evaluate", name, "--data", str(tmp_path)]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert str(tmp_path) in line
+
+
+def test_the_short_table_says_detection_with_its_false_alarms() -> None:
+    femto = Evaluation(
+        "…",
+        {"runs": 3, "found": 2, "shortest_lead_time_s": 90, "longest_lead_time_s": 11_260, "early_alarms": 1},
+        ({"file": "a"},),
+    )
+    assert results_table({"femto": femto}).splitlines()[-1] == (
+        "| FEMTO, bearings run to failure | 2 of 3 found 90 s to 11,260 s before the end, 1 early alarms |"
+    )
+
+
+def test_every_set_has_its_line_in_the_short_table() -> None:
+    assert {row.name for row in ROWS} == {one.name for one in PUBLIC_SETS}
