@@ -20,6 +20,7 @@ import dataclasses
 import hashlib
 import math
 from dataclasses import dataclass
+from operator import add
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -220,21 +221,16 @@ class ProcessPipeline:
 
     def _through_doors(self, state: ProcessState, new: NDArray[np.float32], numbers: NDArray[np.int64]) -> ProcessState:
         doors, partials = list(state.doors), list(state.partial)
+        phases = numbers.tolist()
         for place, rule in enumerate(self._doors):
             rows = [self._row[name] for name in rules.channels_of(rule)]
             (sums, count), memory = partials[place], doors[place]
-            at, samples = 0, new[rows]
-            while at < samples.shape[1]:
-                until = min(at + self._per_door_step - count, samples.shape[1])
-                piece = samples[:, at:until].sum(axis=1, dtype=np.float64).tolist()
-                sums, count = tuple(a + b for a, b in zip(sums, piece, strict=True)), count + until - at
+            for values, phase in zip(new[rows].T.tolist(), phases, strict=True):
+                sums, count = tuple(map(add, sums, values)), count + 1
                 if count == self._per_door_step:
-                    values = tuple(total / count for total in sums)
-                    memory = door.step(
-                        memory, values, int(numbers[until - 1]), rise=rule.rise, learning_s=rule.learning_s
-                    )
+                    means = tuple(total / count for total in sums)
+                    memory = door.step(memory, means, phase, rise=rule.rise, learning_s=rule.learning_s)
                     sums, count = (0.0,) * len(rows), 0
-                at = until
             doors[place], partials[place] = memory, (sums, count)
         return replace(state, doors=tuple(doors), partial=tuple(partials))
 

@@ -57,6 +57,8 @@ class ProcessExtractor:
             unit for one in units for unit in (one, "1/min" if one == "1" else f"{one}/min", one, one)
         )
         self._minutes = np.arange(window_samples) / (sample_rate_hz * SECONDS_PER_MINUTE)
+        centred = self._minutes - self._minutes.mean()
+        self._to_slope = centred / (centred @ centred)
         told = (SPECIFICATION_VERSION, NAMES, float(sample_rate_hz), window_samples, tuple(units))
         self.hash: Final = hashlib.sha256(repr(told).encode()).hexdigest()[:16]
 
@@ -75,6 +77,8 @@ class ProcessExtractor:
             the unit per minute, and standard deviation. NaN for a channel with too few samples (`missing`).
         """
         there = np.isfinite(samples)
+        if there.all():
+            return self._whole(samples.astype(np.float64))
         count = np.maximum(there.sum(axis=1), 1)
         # float64: a slope of 0.01 K/min on a pressure of 1e5 Pa is lost in float32.
         values = np.where(there, samples, 0.0).astype(np.float64)
@@ -90,6 +94,14 @@ class ProcessExtractor:
         features = np.stack([mean, slope, spread, last], axis=1).astype(np.float32)
         features[there.mean(axis=1) < SMALLEST_SHARE] = np.nan
         return features
+
+    def _whole(self, values: NDArray[np.float64]) -> NDArray[np.float32]:
+        """Return the same for a window without a gap, as nearly all are, in a third of the time."""
+        mean = values.sum(axis=1) / values.shape[1]
+        away = values - mean[:, None]
+        slope = away @ self._to_slope
+        spread = np.sqrt(np.vecdot(away, away) / values.shape[1])
+        return np.stack([mean, slope, spread, values[:, -1]], axis=1).astype(np.float32)
 
 
 def missing(samples: NDArray[np.float32]) -> tuple[tuple[QualityCause, ...], ...]:
