@@ -260,6 +260,10 @@ class Agent:
                 if step.records or due:
                     await self._commit(machine, step.records, stamp, pending)
                     committed_at_s = time.monotonic()
+                if step.windows and not machine.has_judged:
+                    # What its first window alone has loaded is given back before more comes on top of it.
+                    machine.has_judged = True
+                    await asyncio.to_thread(give_back_memory)
                 if self._observe is not None:
                     self._observe(step.windows, bool(step.records), time.perf_counter() - started_s)
             records = () if stop.is_set() else watch.close()

@@ -43,6 +43,7 @@ class Machine:
         epoch, detail: of the source's position.
         connected_at_s: when its source delivered first since it was (re)opened; None while it does not.
         is_failing: its source has failed and not delivered since.
+        has_judged: a window of it has been judged since the start.
         has_spoken: is set once it is known whether the source delivers.
     """
 
@@ -53,6 +54,7 @@ class Machine:
     detail: str
     connected_at_s: float | None = None
     is_failing: bool = False
+    has_judged: bool = False
     has_spoken: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property

@@ -1,10 +1,11 @@
 """What the gateway's agent costs: the real agent, from samples as a driver hands them over to records on disk and wire.
 
-A broker and then the agent run in processes of their own, three times:
+A broker and then the agent run in processes of their own, for each part:
 
 - paced, in real time at the given channels. First the machine is healthy: CPU, and the time from samples to the fsync
   of their records. Then a bearing fault sets in: what an alarm with diagnosis and evidence costs on top,
-- unpaced, as fast as possible: how many channels one core could watch in real time,
+- unpaced, as fast as possible, from samples in memory: how many channels one core could watch in real time, on
+  machines of the given channels and on machines of sixteen,
 - paced with four times the channels: what one more channel takes of memory.
 
 Learning and fingerprint are over before CPU and times are counted. Memory is the most there ever was, from the start
@@ -35,6 +36,9 @@ LEARNING_WINDOWS: Final = 12
 WARM_UP_S: Final = 9.0
 """Twelve windows of half a second each, then the fit, the fingerprint and the first spectrum."""
 UNPACED_WARM_UP_S: Final = 3.0
+UNPACED_S: Final = 6.0
+FULL_CHANNELS: Final = 16
+"""A machine with a sensor in each direction at every bearing of motor, gearbox and pump: what fills a core."""
 NEVER_S: Final = 1e12
 RECORDING_S: Final = 10.0
 SHAFT_HZ: Final = 24.5
@@ -86,12 +90,13 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     """Return the numbers of `plantpulse bench pipeline`.
 
     Returns:
-        `realtime_channels_per_core` (unpaced: channel-seconds of data per second of CPU), `p50_ms` and `p99_ms` (from
-        samples to fsync, blocks that caused records) and `cpu_percent` of one core, paced, while the machine is
-        healthy; `alarm_ms` (samples to fsync of the slowest block with the fault: alarm, diagnosis and evidence) and
-        `alarm_cpu_s` (what the alarm and the looks after it took beyond `cpu_percent`); `rss_mb` (the most that was
-        resident during the whole paced run), `rss_at_rest_mb` (at its end), `mb_per_channel` (of the most), and what
-        they were measured with.
+        `realtime_channels_per_core` (unpaced: channel-seconds of data per second of CPU, on machines of sixteen
+        channels or of the given ones if they are more) and `realtime_by_channels` (on machines of so many); `p50_ms`
+        and `p99_ms` (from samples to fsync, blocks that caused records) and `cpu_percent` of one core, paced, while the
+        machine is healthy; `alarm_ms` (samples to fsync of the slowest block with the fault: alarm, diagnosis and
+        evidence) and `alarm_cpu_s` (what the alarm and the looks after it took beyond `cpu_percent`); `rss_mb` (the
+        most that was resident during the whole paced run), `rss_at_rest_mb` (at its end), `wide_rss_mb` (the most with
+        `wide_channels`), `mb_per_channel` (between the two), and what they were measured with.
 
     Raises:
         PipelineBenchmarkError: the agent did not run, or made no alarm of the fault.
@@ -99,16 +104,23 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     channels, rate_hz, seconds = arguments.channels, arguments.rate, arguments.seconds
     with _broker() as port:
         paced = _agent(port, channels, rate_hz, seconds, paced=True)
-        unpaced = _agent(port, channels, rate_hz, min(seconds, 6.0), paced=False)
+        unpaced = {
+            width: _agent(port, width, rate_hz, min(seconds, UNPACED_S), paced=False)
+            for width in sorted({channels, max(channels, FULL_CHANNELS)})
+        }
         wide = _agent(port, 4 * channels, rate_hz, 1.0, paced=True)
+    realtime = {width: one["data_s"] * width / max(one["cpu_s"], 1e-9) for width, one in unpaced.items()}
     return {
-        "realtime_channels_per_core": unpaced["data_s"] * channels / max(unpaced["cpu_s"], 1e-9),
+        "realtime_channels_per_core": realtime[max(realtime)],
+        "realtime_by_channels": {str(width): value for width, value in realtime.items()},
         "p50_ms": paced["p50_ms"],
         "p99_ms": paced["p99_ms"],
         "alarm_ms": paced["alarm_ms"],
         "alarm_cpu_s": paced["faulty_cpu_s"] - paced["cpu_s"] * paced["faulty_wall_s"] / paced["wall_s"],
         "rss_mb": paced["rss_mb"],
         "rss_at_rest_mb": paced["rss_at_rest_mb"],
+        "wide_channels": 4 * channels,
+        "wide_rss_mb": wide["rss_mb"],
         "mb_per_channel": (wide["rss_mb"] - paced["rss_mb"]) / (3 * channels),
         "cpu_percent": 100.0 * paced["cpu_s"] / paced["wall_s"],
         "channels": channels,
