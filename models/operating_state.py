@@ -35,6 +35,8 @@ DEFAULT_CONDITION: Final = "default"
 TREND_WINDOWS: Final = (6, 12, 24, 48)
 """Stretches over which a level may be seen to move: 3 to 24 s of half-overlapped seconds. A coast-down of four minutes
 falls by a fifth in the longest, one of ten seconds by half in the shortest."""
+CONTIGUOUS_NS: Final = 5_000_000_000
+"""Windows further apart (snapshots every ten minutes) do not show a shaft on its way: it has arrived in between."""
 TREND_CORRELATION: Final = 0.85
 """Levels and time must agree so well: scatter alone does in 3 % of stretches of 6 and practically never in longer."""
 TREND_LOG: Final = 0.06
@@ -110,6 +112,7 @@ class OperatingMemory:
         settled_windows: windows since it was last off or transient.
         moving_windows: for how many windows the level moved before.
         is_away: it was seen to leave its normal level downwards and has not come back.
+        last_ns: end of the window before.
     """
 
     state: str = UNKNOWN
@@ -124,6 +127,7 @@ class OperatingMemory:
     settled_windows: int = 0
     moving_windows: int = 0
     is_away: bool = False
+    last_ns: int | None = None
 
     @property
     def is_new(self) -> bool:
@@ -153,6 +157,7 @@ def step(
     speed_rpm: float | None,
     context: Sequence[ContextValue] = (),
     is_learnt: bool = False,
+    end_ns: int | None = None,
 ) -> OperatingMemory:
     """Return the memory after one window; its `state` is the window's operating state.
 
@@ -172,7 +177,11 @@ def step(
         speed_rpm: shaft speed during the window, None when it is not known.
         context: what the context channels say about the window; those that nobody asked for are ignored.
         is_learnt: whether at least one condition has been learnt.
+        end_ns: end of the window; None: it follows the one before without a gap.
     """
+    if not is_contiguous(memory, end_ns):
+        memory = replace(memory, last_rms_m_s2=(), is_away=False)
+    memory = replace(memory, last_ns=end_ns)
     previous = memory
     nominal = settings.nominal_speed_rpm or memory.nominal_speed_rpm
     levels = (*memory.last_rms_m_s2[1 - TREND_WINDOWS[-1] :], rms_m_s2)
@@ -194,6 +203,13 @@ def step(
         moving_windows = min(memory.moving_windows + 1, LONGEST_SETTLING * SETTLING_SHARE)
         return replace(memory, state=TRANSIENT, settled_windows=0, moving_windows=moving_windows, is_away=is_away)
     return _settled(memory, settings, learnt, speed_rpm, is_learnt=is_learnt)
+
+
+def is_contiguous(memory: OperatingMemory, end_ns: int | None) -> bool:
+    """Return whether a window that ends now follows the one before closely enough to show a movement."""
+    if end_ns is None or memory.last_ns is None:
+        return True
+    return abs(end_ns - memory.last_ns) <= CONTIGUOUS_NS
 
 
 def is_running(state: str) -> bool:

@@ -251,6 +251,8 @@ class Pipeline:
         if not np.isfinite(features).all():
             # Finite samples whose squares are not: no sensor measures that.
             return self._leave_out(state, window, (QualityCause.NOT_FINITE,))
+        if not operating_state.is_contiguous(state.operating, window.end_ns):
+            state = replace(state, shifts=())
         operating = operating_state.step(
             state.operating,
             self.operating,
@@ -259,6 +261,7 @@ class Pipeline:
             speed_rpm=window.speed_rpm,
             context=window.context,
             is_learnt=state.is_learnt,
+            end_ns=window.end_ns,
         )
         state = replace(state, operating=operating)
         score = zone = health = change = baseline = None

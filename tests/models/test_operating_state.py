@@ -184,3 +184,16 @@ def test_a_fault_that_rises_for_hours_is_judged_in_every_window():
     rng = np.random.default_rng(4)
     levels = np.exp(np.linspace(0.0, 2.0, 600) + 0.05 * rng.standard_normal(600))
     assert set(states(levels.tolist())) == {DEFAULT}
+
+
+def test_snapshots_minutes_apart_show_no_shaft_on_its_way():
+    levels = np.linspace(1.0, 0.7, 120)
+    memory, found = OperatingMemory(), []
+    for number, level in enumerate(levels):
+        memory = operating_state.step(
+            memory, OperatingSettings(), rms_m_s2=float(level), learnt=LEARNT, speed_rpm=None,
+            end_ns=number * 600_000_000_000,
+        )  # fmt: skip
+        found.append(memory.state)
+    assert set(found) == {DEFAULT}
+    assert TRANSIENT in states(levels.tolist())
