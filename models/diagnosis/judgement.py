@@ -65,6 +65,8 @@ ROTOR_SHARE: Final = 0.5
 """Growth at the shaft's orders is put down to the rotor when a deep bearing line explains at most half of it."""
 RATTLE_DB: Final = 2.5
 """The noise rose by more than load alone makes it, 20 % of which are 1.6 dB."""
+LOOSE_ACCELERATION: Final = 0.4
+"""With less than this share of the grown acceleration (amplitude) at ten orders and below, a blow is not of a foot."""
 LOW_ACCELERATION: Final = 0.5
 """Share of the acceleration at ten orders and below (amplitude) with which growth there cannot be of blows."""
 FAINT: Final = frozenset({Doubt.SHALLOW, Doubt.CAGE_ALONE})
@@ -338,7 +340,10 @@ def _rotor(channel: _Running) -> Diagnosis | None:
     together = channel.about.rotor
     if found is not None and together is not None:
         found = replace(found, label=together.label, confidence=together.confidence)
-    if found is not None and found.label is DiagnosisLabel.MISALIGNMENT and _rattles(channel, speed / 60.0):
+    if found is not None and (
+        (found.label is DiagnosisLabel.MISALIGNMENT and _rattles(channel, speed / 60.0))
+        or (found.label is DiagnosisLabel.LOOSENESS and _strikes_elsewhere(channel, speed / 60.0))
+    ):
         found = replace(found, label=DiagnosisLabel.UNCERTAIN, confidence=0.3)
     if found is None or _is_rather_of_blows(found, channel, speed / 60.0):
         return None
@@ -352,6 +357,20 @@ def _rattles(channel: _Running, shaft_hz: float) -> bool:
         return False
     rise_db = floor_rise_db(channel.about.now, channel.baseline, channel.row, (ORDERS[-1] + 1) * shaft_hz)
     return rise_db >= RATTLE_DB
+
+
+def _strikes_elsewhere(channel: _Running, shaft_hz: float) -> bool:
+    """Return whether what strikes once per turn is hard metal, such as teeth: most of its acceleration lies far above.
+
+    A foot that falls back is soft and touches for a millisecond: what it makes lies at the first orders of the shaft.
+    """
+    baseline, about = channel.baseline, channel.about
+    if baseline is None:
+        return False
+    rows = [row for row, runs in enumerate(about.running) if runs and not math.isnan(baseline.acceleration_m_s2[row])]
+    orders = [grown_acceleration_m_s2(about.now.order_mm_s[row], baseline.order_mm_s[row], shaft_hz) for row in rows]
+    grown = np.maximum(about.now.acceleration_m_s2[rows] ** 2 - baseline.acceleration_m_s2[rows] ** 2, 0.0)
+    return float(np.sum(np.square(orders))) < LOOSE_ACCELERATION**2 * float(grown.sum())
 
 
 def _is_rather_of_blows(found: RotorFinding, channel: _Running, shaft_hz: float) -> bool:

@@ -293,8 +293,17 @@ def broken_contact(level: FloatArray, sample_rate_hz: float) -> tuple[int, float
     edges = np.flatnonzero(np.diff(quiet.astype(np.int8)))
     # A gap begins and ends inside the record: a machine that stops or starts is no loose cable.
     gaps = int(np.count_nonzero(~quiet[edges] & (np.arange(edges.size) < edges.size - 1))) if edges.size > 1 else 0
+    if gaps >= REGULAR_MIN and _is_regular(_highest_between(level, quiet, block)):
+        return 0, 0.0
     share = float(quiet[edges[0] : edges[-1] + 1].sum()) / count if gaps else 0.0
     return (gaps, share * count * block / sample_rate_hz) if gaps >= GAPS and share >= GAP_SHARE else (0, 0.0)
+
+
+def _highest_between(level: FloatArray, quiet: NDArray[np.bool_], block: int) -> NDArray[np.intp]:
+    """Return where each stretch between gaps has its largest sample: a blow comes regularly, a contact does not."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[True], quiet, [True]]).astype(np.int8)))
+    stretches = edges.reshape(-1, 2) * block
+    return np.array([first + int(np.abs(level[first:last]).argmax()) for first, last in stretches], np.intp)
 
 
 def count_spikes(level: FloatArray, sample_rate_hz: float) -> int:
@@ -361,7 +370,8 @@ def is_ski_slope(level: FloatArray, sample_rate_hz: float) -> bool:
     """Return whether the spectrum is a slope towards zero frequency; False when the record is too short to tell."""
     length = prev_fast_len(level.size)
     step_hz = sample_rate_hz / length
-    power = np.abs(rfft(level[:length] * np.hanning(length))) ** 2
+    # The squared window falls off fast: a strong slow line must not leak into the parts below and above it.
+    power = np.abs(rfft(level[:length] * np.hanning(length) ** 2)) ** 2
     edges = [max(FIRST_BIN, round(edge / step_hz)) for edge in SKI_EDGES_HZ]
     first, last = (round(edge / step_hz) for edge in SKI_REFERENCE_HZ)
     if edges[0] == edges[1] or last >= power.size:

@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support.bearing_signals import impacts, noise, shaft_lines
+from support.sensor_failures import spoiled
 
-from models.diagnosis.sensor import SensorCause, check_sensor
+from models.diagnosis.sensor import SensorCause, check_sensor, wrong_unit
 from models.recordings.reading import read_recording
 
 RATE_HZ = 25_600.0
@@ -81,3 +82,48 @@ def test_real_sensors_are_good(recordings: Path) -> None:
     for path in [*recordings.glob("cwru/*.mat"), *recordings.glob("mfpt/*.mat"), *recordings.glob("ims/test*_raw/*")]:
         for channel in read_recording(path, sample_rate_hz=12_000).segments[0].samples:
             assert causes(channel, 12_000.0) == (), path.name
+
+
+def spoil(kind: str, seed: int) -> np.ndarray:
+    return spoiled(vibration().astype(np.float32), RATE_HZ, kind, np.random.default_rng(seed), 0.005)
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize(
+    ("kind", "cause"),
+    [
+        ("not_finite", SensorCause.NOT_FINITE),
+        ("stuck", SensorCause.CONSTANT),
+        ("saturated", SensorCause.SATURATED),
+        ("loose_cable", SensorCause.LOOSE_CABLE),
+        ("ski_slope", SensorCause.SKI_SLOPE),
+        ("spikes", SensorCause.SPIKES),
+    ],
+)
+def test_each_way_to_fail_has_its_name(kind: str, cause: SensorCause, seed: int) -> None:
+    assert cause in causes(spoil(kind, seed))
+
+
+def test_a_sine_of_any_size_is_not_saturated_and_a_machine_that_stops_has_no_loose_cable() -> None:
+    time_s = np.arange(round(2 * RATE_HZ)) / RATE_HZ
+    for hz in (9.7, 49.3, 1234.5):
+        assert causes(np.sin(2 * np.pi * hz * time_s) + noise(2, RATE_HZ, 1, level=0.001)) == ()
+    stops = noise(2, RATE_HZ, 2)
+    stops[30_000:] *= 0.001
+    assert causes(stops) == ()
+
+
+def test_blows_that_ring_are_no_spikes_however_hard() -> None:
+    for hz in (20.0, 88.0):
+        assert causes(noise(2, RATE_HZ, 3, level=0.2) + impacts(2, RATE_HZ, hz, 4, height=200.0)) == ()
+
+
+@pytest.mark.parametrize("factor", [9.80665, 1 / 9.80665, 1000.0, 1e-3])
+def test_a_wrong_unit_is_every_level_off_by_its_factor(factor: float) -> None:
+    random = np.random.default_rng(7)
+    healthy_db = random.uniform(-40, 0, 25)
+    now_db = healthy_db + 20 * np.log10(factor) + random.normal(0, 0.5, 25)
+    assert wrong_unit(now_db, healthy_db) == factor
+    assert wrong_unit(healthy_db + random.normal(0, 0.5, 25), healthy_db) is None
+    louder = healthy_db + np.linspace(0, 2, 25) * 20 * np.log10(factor)  # another shape: the machine
+    assert wrong_unit(louder, healthy_db) is None
