@@ -107,7 +107,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         default=[],
         metavar="NAME[@POINT]",
-        help="bearing from the library, at a measurement point; several may be given",
+        help="from the library, or balls=9,ball=7.94,pitch=39.04,angle=0, at a measurement point; several may be given",
     )
     parser.add_argument(
         "--bearing-orders", metavar="BPFO,BPFI,BSF,FTF", help="orders per shaft turn; BSF is the spin of one ball"
