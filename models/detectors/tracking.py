@@ -302,7 +302,9 @@ def _means(rows: Floats, windows: tuple[int, int]) -> list[tuple[Floats, Floats]
     With each pair comes the short mean of just before, (d,), that has no row in common with the present one.
     """
     short, long = windows
-    count = max(len(rows) - long + 1, 0)
+    count = len(rows) - long + 1
+    if count <= 0:
+        return []
     # Sums of what is left over an offset: differences of large sums would lose the small changes.
     offset = rows[:1]
     sums = np.concatenate([np.zeros_like(offset), np.cumsum(rows - offset, axis=0)])

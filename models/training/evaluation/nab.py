@@ -186,8 +186,8 @@ def _variants(series: Labelled) -> list[tuple[float, int]]:
     results = []
     for window, margin in itertools.product(OTHER_WINDOWS_BLOCKS, OTHER_MARGINS):
         rows = above_threshold(series, DiscordSettings(window_blocks=window, margin=margin))
-        for detections in (began(rows, rearm_h) for rearm_h in OTHER_REARM_H):
-            results.append((standard_score(detections, series), _false_alarms(detections, series)))
+        alarms = [began(rows, rearm_h) for rearm_h in OTHER_REARM_H]
+        results += [(standard_score(one, series), _false_alarms(one, series)) for one in alarms]
     return results
 
 

@@ -7,13 +7,16 @@ import pytest
 
 from models.detectors.autoencoder import base_features
 from models.detectors.errors import DetectorError
-from models.detectors.table import DETECTORS
+from models.detectors.table import COARSE, DETECTORS
 from models.state_bytes import StateError
 
 CHANNELS = 3
 WIDTH = CHANNELS * len(base_features())
 
 every_detector = pytest.mark.parametrize("detector", DETECTORS.values(), ids=DETECTORS.keys())
+SHARP = {name: detector for name, detector in DETECTORS.items() if name not in COARSE}
+every_sharp_detector = pytest.mark.parametrize("detector", SHARP.values(), ids=SHARP.keys())
+every_coarse_detector = pytest.mark.parametrize("detector", [DETECTORS[name] for name in COARSE], ids=COARSE)
 
 
 def healthy(windows, seed=0):
@@ -24,7 +27,7 @@ def healthy(windows, seed=0):
     return (overlapping + np.linspace(-2.0, 2.0, WIDTH)).astype(np.float32)
 
 
-@every_detector
+@every_sharp_detector
 @pytest.mark.parametrize("windows", [20, 30, 60])
 def test_unseen_healthy_windows_stay_below_the_threshold_however_few_were_learnt(detector, windows):
     highest = 0.0
@@ -34,7 +37,7 @@ def test_unseen_healthy_windows_stay_below_the_threshold_however_few_were_learnt
     assert highest < 1.0
 
 
-@every_detector
+@every_sharp_detector
 def test_one_channel_that_changes_is_found_and_named(detector):
     fitted = detector.fit(healthy(60), groups=CHANNELS)
     changed = healthy(100, seed=1)
@@ -42,6 +45,19 @@ def test_one_channel_that_changes_is_found_and_named(detector):
     changed[:, features + 4 : features + 8] += 2.0  # 17 dB in four features of the second channel
     assert fitted.score(changed).min() > 1.0
     assert (fitted.group_scores(changed).argmax(axis=1) == 1).all()
+
+
+@every_coarse_detector
+def test_a_coarse_detector_ranks_a_changed_channel_above_healthy_windows_and_names_it(detector):
+    fitted = detector.fit(healthy(60), groups=CHANNELS)
+    changed = healthy(100, seed=1)
+    features = WIDTH // CHANNELS
+    changed[:, features + 4 : features + 8] += 2.0
+    usual = fitted.score(healthy(1000, seed=2))
+    assert fitted.score(changed).min() > np.quantile(usual, 0.99)
+    assert (fitted.group_scores(changed).argmax(axis=1) == 1).mean() > 0.9
+    # Three windows of a hundred: three of five in a row by chance are then rarer than one in thirty thousand.
+    assert (usual > 1.0).mean() < 0.03
 
 
 @every_detector
