@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from models.contract.records import EvidenceLine
-    from plantpulse.analyze import Analysis
+    from plantpulse.analysis import Analysis
 
 CALM: Final = frozenset({DiagnosisLabel.HEALTHY, DiagnosisLabel.NO_FAULT_FOUND, DiagnosisLabel.MACHINE_OFF})
 OPEN: Final = frozenset({DiagnosisLabel.UNCERTAIN, DiagnosisLabel.CHANGED, DiagnosisLabel.PROCESS_CHANGED})

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from models.contract.records import EvidenceLine
     from models.diagnosis.bearings import Bearing
     from models.diagnosis.report import ChannelReport
-    from plantpulse.analyze import Analysis
+    from plantpulse.analysis import Analysis
 
 WAVEFORM_S: Final = 0.25
 """Long enough for several turns of a slow shaft, short enough to see single impacts."""

@@ -4,8 +4,8 @@ A broker and then the agent run in processes of their own, for each part:
 
 - paced, in real time at the given channels. First the machine is healthy: CPU, and the time from samples to the fsync
   of their records. Then a bearing fault sets in: what an alarm with diagnosis and evidence costs on top,
-- unpaced, as fast as possible, from samples in memory: how many channels one core could watch in real time, on
-  machines of the given channels and on machines of sixteen,
+- unpaced, as fast as possible, from samples in memory: how many channels one core could watch in real time, with the
+  given channels and with full machines of sixteen,
 - paced with four times the channels: what one more channel takes of memory.
 
 Learning and fingerprint are over before CPU and times are counted. Memory is the most there ever was, from the start
@@ -35,10 +35,13 @@ SEED: Final = 13373
 LEARNING_WINDOWS: Final = 12
 WARM_UP_S: Final = 9.0
 """Twelve windows of half a second each, then the fit, the fingerprint and the first spectrum."""
+WARM_UP_PER_CHANNEL_S: Final = 0.1
+"""Fingerprints and first spectra of many channels come all at once here, on plants they do not."""
 UNPACED_WARM_UP_S: Final = 3.0
 UNPACED_S: Final = 6.0
 FULL_CHANNELS: Final = 16
-"""A machine with a sensor in each direction at every bearing of motor, gearbox and pump: what fills a core."""
+"""A machine with a sensor in each direction at every bearing of motor, gearbox and pump; more channels are more
+machines."""
 NEVER_S: Final = 1e12
 RECORDING_S: Final = 10.0
 SHAFT_HZ: Final = 24.5
@@ -55,9 +58,11 @@ asset_id = "7a0e3d0e-6d0c-4c57-9d0c-6f7f5a0a0001"
 data_dir = "./data"
 [mqtt]
 port = {port}
+"""
+_MACHINE: Final = """
 [[machine]]
-name = "machine"
-asset_id = "7a0e3d0e-6d0c-4c57-9d0c-6f7f5a0a0002"
+name = "machine-{number}"
+asset_id = "7a0e3d0e-6d0c-4c57-9d0c-6f7f5a0b{number:04d}"
 speed_rpm = {speed_rpm}
 sample_rate_hz = {rate_hz}
 machine_group = 2
@@ -65,8 +70,8 @@ support = "rigid"
 summary_interval_s = {summary_interval_s}
 [machine.source]
 kind = "{kind}"
-healthy = "healthy.raw"
-faulty = "faulty.raw"
+healthy = "healthy-{channels}.raw"
+faulty = "faulty-{channels}.raw"
 fault_from_s = {fault_from_s}
 speed = {speed}
 start = "{start}"
@@ -91,9 +96,9 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
 
     Returns:
         `realtime_channels_per_core` (unpaced: channel-seconds of data per second of CPU, on machines of sixteen
-        channels or of the given ones if they are more) and `realtime_by_channels` (on machines of so many); `p50_ms`
-        and `p99_ms` (from samples to fsync, blocks that caused records) and `cpu_percent` of one core, paced, while the
-        machine is healthy; `alarm_ms` (samples to fsync of the slowest block with the fault: alarm, diagnosis and
+        channels) and `realtime_by_channels` (with so many channels in all); `p50_ms` and `p99_ms` (from the end of a
+        window by the wall clock to fsync, blocks that caused records) and `cpu_percent` of one core, paced, while the
+        machine is healthy; `alarm_ms` (the same of the slowest block with the fault: alarm, diagnosis and
         evidence) and `alarm_cpu_s` (what the alarm and the looks after it took beyond `cpu_percent`); `rss_mb` (the
         most that was resident during the whole paced run), `rss_at_rest_mb` (at its end), `wide_rss_mb` (the most with
         `wide_channels`), `mb_per_channel` (between the two), and what they were measured with.
@@ -148,7 +153,7 @@ def _broker() -> Iterator[int]:
 
 def _agent(port: int, channels: int, rate_hz: float, seconds: float, *, paced: bool) -> dict[str, Any]:
     """Run the agent in a process of its own and return what it measured of itself."""
-    warm_up_s = WARM_UP_S if paced else UNPACED_WARM_UP_S
+    warm_up_s = WARM_UP_S + WARM_UP_PER_CHANNEL_S * channels if paced else UNPACED_WARM_UP_S
     with tempfile.TemporaryDirectory(prefix="plantpulse-bench-") as name:
         folder = Path(name)
         fault_from_s = warm_up_s + seconds if paced else NEVER_S
@@ -171,27 +176,40 @@ def _write(folder: Path, port: int, channels: int, rate_hz: float, fault_from_s:
     """Write the configuration and the samples; return the configuration's path."""
     from plantpulse.bench import sensor
 
-    _write_samples(folder, channels, rate_hz)
-    text = _CONFIG.format(
-        port=port,
-        # Unpaced, a minute passes in no time; the paced run has a summary every second, so that each is timed.
-        summary_interval_s=1.0 if paced else 60.0,
-        speed="1.0" if paced else "inf",
-        start="now" if paced else "2000-01-01T00:00:00Z",
-        learning_windows=LEARNING_WINDOWS,
-        speed_rpm=60.0 * SHAFT_HZ,
-        rate_hz=rate_hz,
-        kind=sensor.KIND,
-        fault_from_s=fault_from_s,
-    )
-    # Two sensors at each bearing, as usual.
-    text += "".join(
-        f'[[machine.channel]]\nname = "P{row // 2}.{"HV"[row % 2]}"\nunit = "g"\nbearing = "{BEARING}"\n'
-        for row in range(channels)
-    )
+    text = _CONFIG.format(port=port)
+    for number, width in enumerate(_widths(channels)):
+        _write_samples(folder, width, rate_hz)
+        text += _MACHINE.format(
+            number=number,
+            channels=width,
+            # Unpaced, a minute passes in no time; the paced run has a summary every second, so that each is timed.
+            summary_interval_s=1.0 if paced else 60.0,
+            speed="1.0" if paced else "inf",
+            start="now" if paced else "2000-01-01T00:00:00Z",
+            learning_windows=LEARNING_WINDOWS,
+            speed_rpm=60.0 * SHAFT_HZ,
+            rate_hz=rate_hz,
+            kind=sensor.KIND,
+            fault_from_s=fault_from_s,
+        )
+        # Two sensors at each bearing, as usual.
+        text += "".join(
+            f'[[machine.channel]]\nname = "P{row // 2}.{"HV"[row % 2]}"\nunit = "g"\nbearing = "{BEARING}"\n'
+            for row in range(width)
+        )
     path = folder / "agent.toml"
     path.write_text(text, encoding="utf-8")
     return path
+
+
+def _widths(channels: int) -> list[int]:
+    """Return how many channels each machine has: full ones, and the rest.
+
+    >>> _widths(4), _widths(40)
+    ([4], [16, 16, 8])
+    """
+    full, rest = divmod(channels, FULL_CHANNELS)
+    return [FULL_CHANNELS] * full + ([rest] if rest else [])
 
 
 def _write_samples(folder: Path, channels: int, rate_hz: float) -> None:
@@ -213,8 +231,8 @@ def _write_samples(folder: Path, channels: int, rate_hz: float) -> None:
     at_s = np.cumsum(period_s * (1.0 + 0.01 * rng.standard_normal(round(RECORDING_S / period_s) + 100)))
     since_impact_s = t - np.concatenate([[0.0], at_s])[np.searchsorted(at_s, t, side="right")]
     impacts = 6.0 * np.exp(-since_impact_s * 800.0) * np.sin(2.0 * np.pi * 0.12 * rate_hz * since_impact_s)
-    for name, samples in (("healthy.raw", healthy), ("faulty.raw", healthy + impacts.astype(np.float32))):
-        samples.reshape(channels, blocks, block).swapaxes(0, 1).tofile(folder / name)
+    for name, samples in (("healthy", healthy), ("faulty", healthy + impacts.astype(np.float32))):
+        samples.reshape(channels, blocks, block).swapaxes(0, 1).tofile(folder / f"{name}-{channels}.raw")
 
 
 class _Course:
@@ -224,10 +242,11 @@ class _Course:
         self.windows = 0
         self.durations_s: list[float] = []
 
-    def observe(self, windows: int, recorded: bool, duration_s: float) -> None:  # noqa: FBT001 - the agent's observer
+    def observe(self, windows: int, recorded: bool, end_ns: int) -> None:  # noqa: FBT001 - the agent's observer
         self.windows += windows
         if recorded:
-            self.durations_s.append(duration_s)
+            # From the end of the block by the wall clock, so that waiting for other machines counts too.
+            self.durations_s.append((time.time_ns() - end_ns) / 1e9)
 
     def take_ms(self) -> list[float]:
         """Return the durations since this was asked last, sorted."""
@@ -263,7 +282,7 @@ async def _run_measured(config: Path, warm_up_s: float, seconds: float) -> dict[
             "faulty_wall_s": time.monotonic() - faulty_from[0],
             "faulty_cpu_s": time.process_time() - faulty_from[1],
             "windows": counted,
-            "data_s": counted * hop_s,
+            "data_s": counted * hop_s / len(settings.machine),
             "rss_mb": largest_resident_mb(),
             "rss_at_rest_mb": resident_mb(),
             "p50_ms": healthy_ms[len(healthy_ms) // 2] if healthy_ms else None,

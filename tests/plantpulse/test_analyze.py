@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from support.bearing_signals import impacts, noise, shaft_lines
+from support.machine_signals import Run, drawn, record
 
 from models.contract.vocabulary import DiagnosisLabel
 from models.diagnosis.bearings import find_bearing
@@ -268,3 +269,23 @@ def test_motion_is_told_as_velocity_and_displacement(tmp_path: Path, capsys: pyt
     assert features["velocity_peak"]["value"] == pytest.approx(1e3 * peak_m_s2 / omega, rel=0.02)
     assert features["displacement_peak_to_peak"]["value"] == pytest.approx(2e6 * peak_m_s2 / omega**2, rel=0.02)
     assert features["displacement_peak_to_peak"]["unit"] == "µm"
+
+
+def test_a_damaged_wheel_is_named_with_its_teeth(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    build = drawn(3, channels=1, geared=True)
+    assert build.teeth is not None
+    paths = {}
+    for name, made in {
+        "healthy": record(build, Run(6.0, seed=1)),
+        "broken": record(build, Run(6.0, seed=2, fault="gear", severity=4.0)),
+    }.items():
+        paths[name] = tmp_path / f"{name}.npz"
+        np.savez(paths[name], GB=made.samples[0], fs_hz=build.rate_hz, rpm=made.speed_rpm)
+    gear = ("--unit", "m/s2", "--gear", build.teeth.pinion, "--baseline", paths["healthy"])
+    assert analyzed(capsys, paths["broken"], *gear)["verdict"]["label"] == "gear"
+    assert analyzed(capsys, paths["healthy"], *gear)["verdict"]["label"] == "healthy"
+
+
+def test_a_wheel_that_cannot_be_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = write_recording(tmp_path / "pump.npz")
+    assert "give TEETH or TEETH@ORDER" in refused(capsys, path, "--gear", "5@x")
