@@ -69,8 +69,8 @@ DISK_FULL_RETRY_S: Final = 5.0
 _NS: Final = 1_000_000_000
 
 
-Observer = Callable[[int, bool, float], None]
-"""Is told of each block: windows judged, whether records were committed, seconds from samples to disk."""
+Observer = Callable[[int, bool, int], None]
+"""Is told of each block when it is done: windows judged, whether records were committed, the block's end in ns."""
 
 
 async def run_agent(
@@ -250,7 +250,6 @@ class Agent:
                 block = await _next_block(blocks, stopping)
                 if block is None:
                     break
-                started_s = time.perf_counter()
                 stamp = self._clock.stamp()
                 step = await watch.take(block, stamp.quality)
                 pending.add(step.new_samples, step.windows)
@@ -265,7 +264,7 @@ class Agent:
                     machine.has_judged = True
                     await asyncio.to_thread(give_back_memory)
                 if self._observe is not None:
-                    self._observe(step.windows, bool(step.records), time.perf_counter() - started_s)
+                    self._observe(step.windows, bool(step.records), block.end_ns)
             records = () if stop.is_set() else watch.close()
             await self._commit(machine, records, self._clock.stamp(), pending)
         except (SourceError, StreamError):

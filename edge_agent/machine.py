@@ -266,6 +266,9 @@ class MachineWatch:
             diagnosis = told if change.state is AlarmState.RETURNED else found or told
             if diagnosis is None:
                 continue
+            if change.state is AlarmState.ACTIVE:
+                # A rule is at its threshold, whatever the learnt normal says of the window.
+                at = replace(at, score=max(at.score, 1.0))
             alarm = alarm_reports.changed(standing, family, change, diagnosis, at)
             records += self._reported(alarm, window)
             if alarm.is_active:

@@ -318,6 +318,11 @@ class ProcessPipeline:
         )
         if not alarm.active:
             return replace(state, alarm=alarm, told=()), change, None
+        if change is not None and alarm.occurrence > state.alarm.occurrence:
+            # A rule has waited for its delay: it has been so for longer than it is an alarm.
+            lasted_s = max((self._stands(state, number)[1] for number in standing), default=0.0)
+            since_ns = min(alarm.since_ns, window.end_ns - round(lasted_s * 1e9))
+            alarm, change = replace(alarm, since_ns=since_ns), replace(change, since_ns=since_ns)
         is_new = not set(reasons) <= set(state.told)
         if change is None and is_new:
             alarm, change = alarming.revise(alarm)
@@ -357,15 +362,20 @@ class ProcessPipeline:
         )
 
     def _sentence(self, state: ProcessState, number: int, phase: str) -> str:
-        rule, memory = self.settings.rules[number], state.rules[number]
-        value, active_s = memory.value, memory.active_s
-        if isinstance(rule, DoorRule) and rule.contact is None:
-            watched = state.doors[self._doors.index(rule)]
-            value, active_s = watched.rise, watched.open_s
+        rule = self.settings.rules[number]
+        value, active_s = self._stands(state, number)
         unit = self.settings.units[self._row[rule.channel]]
         return wording.rule_sentence(
             rule, value=value, unit=unit, active_s=active_s, phase_names=self._phase_names, phase=phase
         )
+
+    def _stands(self, state: ProcessState, number: int) -> tuple[float, float]:
+        """Return the value that a standing rule judges, and for how many seconds it has stood."""
+        rule, memory = self.settings.rules[number], state.rules[number]
+        if isinstance(rule, DoorRule) and rule.contact is None:
+            watched = state.doors[self._doors.index(rule)]
+            return watched.rise, watched.open_s
+        return memory.value, memory.active_s
 
     def _sensors(
         self, state: ProcessState, causes: tuple[tuple[QualityCause, ...], ...], window: Window

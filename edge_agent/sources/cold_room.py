@@ -322,8 +322,7 @@ LARGEST_RATE_HZ: Final = 10.0
 """Between the steps of the balances values are interpolated; faster is only more noise."""
 DEFAULT_RATE_HZ: Final = 1.0
 BLOCK_S: Final = 10.0
-BLOCK_SAMPLES: Final = 1
-"""At least: below 0.1 Hz every sample is a block."""
+"""In a time-lapse; at real time a second, or one sample where they are rarer."""
 
 
 class ColdRoomSource:
@@ -370,7 +369,7 @@ class ColdRoomSource:
         self._start_ns = self._first_sample_ns(start.detail)
         rate = self.facts.sample_rate_hz
         pace = Pace(self._time_ns(start.next_index), self._clock_ns(), self._request.speed)
-        count = max(BLOCK_SAMPLES, round(BLOCK_S * rate)) if self._request.speed > 1.0 else max(1, round(rate))
+        count = max(1, round((BLOCK_S if self._request.speed > 1.0 else 1.0) * rate))
         days = self.day_samples()
         first = 0
         while True:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Final, Self
 
 import numpy as np
 
-from models.detectors.scaling import Scaling, fit_scaling
+from models.detectors.scaling import LOG_SCALE_FLOOR, Scaling, fit_scaling
 from models.detectors.table import DETECTORS
 from models.process.features import NAMES, SLOPE
 from models.state_bytes import pack, unpack
@@ -38,6 +38,8 @@ TEMPERATURE_UNCERTAINTY_K: Final = 0.15
 """IEC 60751, class A at 0 °C: the zero of °C and °F is no zero of anything."""
 LARGEST_SCORE: Final = 100.0
 """Beyond, nothing more is told; a channel that never moved while learning would give any number."""
+ONE_SCATTER: Final = LOG_SCALE_FLOOR
+"""What detectors are given for one scatter: the least that they take for one, so that theirs is never below ours."""
 CLIP_SIGMA: Final = 3.0
 LARGEST_DRIFT_SIGMA: Final = 3.0
 _VERSION: Final = 1
@@ -105,7 +107,7 @@ class Normal:
 
     def score(self, vector: NDArray[np.float32]) -> float:
         """Return how unusual a window is, 1.0 = threshold: the largest of the detectors."""
-        away = self.away(vector)[None]
+        away = self.away(vector)[None] * np.float32(ONE_SCATTER)
         return min(max(float(detector.score(away)[0]) for detector in self.detectors), LARGEST_SCORE)
 
     def followed(self, vector: NDArray[np.float32], tracking_windows: int) -> Normal:
@@ -167,7 +169,7 @@ def fit_normal(
     scaling = fit_scaling(vectors, 0.0)
     scale = np.maximum(scaling.scale, smallest_scatter(vectors, units, window_minutes))
     scaling = Scaling(scaling.centre, scale.astype(np.float32))
-    standardised = scaling.standardise(vectors)
+    standardised = scaling.standardise(vectors) * np.float32(ONE_SCATTER)
     fitted = tuple(DETECTORS[name].fit(standardised, groups=1) for name in detectors)
     return Normal(scaling, fitted, np.zeros(vectors.shape[1], np.float32))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -22,64 +23,7 @@ from models.contract.records import AlarmReport, EvidencePart, Summary
 from models.contract.vocabulary import AlarmState, ClockQuality, DiagnosisLabel, FailureFamily
 from models.process.rules import DoorRule
 
-SAMPLE = """
-[gateway]
-group = "demo-plant"
-name = "gateway-1"
-asset_id = "6f1c7a52-94a7-4f5f-8a0e-0d7a2f3c1b11"
-data_dir = "./gateway-1"
-
-[[machine]]
-name = "cold-room-1"
-asset_id = "6f1c7a52-94a7-4f5f-8a0e-0d7a2f3c1b12"
-class = "cold-room"
-kind = "process"
-sample_rate_hz = 0.1
-  [machine.source]
-  kind = "cold_room"
-  speed = inf
-  start = "2026-03-01T00:00:00Z"
-  [[machine.channel]]
-  name = "ROOM.T"
-  unit = "degC"
-  source_channel = "air"
-  [[machine.channel]]
-  name = "EVAP.T"
-  unit = "degC"
-  source_channel = "evaporator"
-  [[machine.channel]]
-  name = "COMP.I"
-  unit = "A"
-  source_channel = "compressor"
-  [[machine.channel]]
-  name = "HEAT.I"
-  unit = "A"
-  source_channel = "heater"
-  [[machine.channel]]
-  name = "DOOR.S"
-  unit = "1"
-  source_channel = "door"
-  [[machine.phase]]
-  name = "defrost"
-  channel = "HEAT.I"
-  above = 2.0
-  [[machine.phase]]
-  name = "cooling"
-  channel = "COMP.I"
-  above = 2.0
-  [[machine.rule]]
-  kind = "door"
-  channel = "ROOM.T"
-  explained_by = ["EVAP.T"]
-  [[machine.rule]]
-  kind = "limit"
-  channel = "ROOM.T"
-  high = 8.0
-  delay_s = 1200.0
-  hysteresis = 0.5
-  severity = "danger"
-  not_in = ["defrost"]
-"""
+SAMPLE = (Path(__file__).parents[2] / "docs" / "examples" / "cold-room.toml").read_text(encoding="utf-8")
 BY_CONTACT = ('explained_by = ["EVAP.T"]', 'contact = "DOOR.S"\n  after_s = 120.0')
 
 
@@ -187,7 +131,7 @@ async def test_a_recording_of_slow_signals_goes_the_same_way_in_its_own_units(tm
         ('not_in = ["defrost"]', 'not_in = ["defrosts"]', None, "unknown phase 'defrosts', did you mean 'defrost'?"),
         ('explained_by = ["EVAP.T"]', "after_s = 100.0", None, "belongs to a door with a contact"),
         ('kind = "process"', 'kind = "proces"', None, "'vibration' or 'process'"),
-        ('kind = "process"\n', "", 'unit = "degC"', 'slow signals need kind = "process"'),
+        ('kind = "process"', "", 'unit = "degC"', 'slow signals need kind = "process"'),
         ('unit = "A"', 'unit = "Amp"', None, "unknown unit 'Amp'"),
     ],
 )
@@ -206,7 +150,7 @@ def test_a_mistake_is_named_with_file_line_and_remedy(old, new, line, expected):
 
 def test_rules_need_a_process():
     text = (
-        SAMPLE.replace('kind = "process"\n', "", 1)
+        SAMPLE.replace('kind = "process"', "", 1)
         .replace('unit = "degC"', 'unit = "g"')
         .replace('unit = "A"', 'unit = "g"')
     )

@@ -117,6 +117,7 @@ def test_a_door_left_open_is_told_within_three_minutes_in_words(learnt, hour, wh
     assert "above its cycle for 2 min 30 s" in diagnosis.sentence
     assert ("while a defrost runs" in diagnosis.sentence) == (when == "in a defrost")
     assert outcome.change.severity is Severity.ALERT
+    assert abs((outcome.change.since_ns - START_NS) / 1e9 - begin_s) <= 30.0
 
 
 def _still(state, physics, change, settings=None):
