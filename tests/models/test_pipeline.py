@@ -279,7 +279,7 @@ def test_damaged_state_is_an_error_with_a_name():
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        ({"detectors": ("isolation_forest",)}, "isolation_forest"),
+        ({"detectors": ("no_such_detector",)}, "no_such_detector"),
         ({"detectors": ()}, "choose from"),
         ({"feature_names": ("kurtosis",)}, "none of its features"),
         ({"feature_names": ("acceleration_rms",)}, "autoencoder"),

@@ -212,6 +212,7 @@ class _Member:
             rms_m_s2=level_m_s2,
             learnt=_learnt_level(known),
             speed_rpm=None,
+            end_ns=end_ns,
         )
         score, change = math.nan, None
         if is_steady(self._operating.state):
