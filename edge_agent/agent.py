@@ -69,8 +69,9 @@ DISK_FULL_RETRY_S: Final = 5.0
 _NS: Final = 1_000_000_000
 
 
-Observer = Callable[[int, bool, int], None]
-"""Is told of each block when it is done: windows judged, whether records were committed, the block's end in ns."""
+Observer = Callable[[int, int, int | None], None]
+"""Is told of each block when it is done: windows judged, the block's end, and when its records were on disk (None: it
+had none), both wall time in ns."""
 
 
 async def run_agent(
@@ -255,16 +256,17 @@ class Agent:
                 pending.add(step.new_samples, step.windows)
                 if step.new_samples and machine.connected_at_s is None:
                     self._delivers(machine)
+                on_disk_ns: int | None = None
                 due = time.monotonic() - committed_at_s >= COMMIT_INTERVAL_S
                 if step.records or due:
-                    await self._commit(machine, step.records, stamp, pending)
+                    on_disk_ns = await self._commit(machine, step.records, stamp, pending)
                     committed_at_s = time.monotonic()
                 if step.windows and not machine.has_judged:
                     # What its first window alone has loaded is given back before more comes on top of it.
                     machine.has_judged = True
                     await asyncio.to_thread(give_back_memory)
                 if self._observe is not None:
-                    self._observe(step.windows, bool(step.records), block.end_ns)
+                    self._observe(step.windows, block.end_ns, on_disk_ns if step.records else None)
             records = () if stop.is_set() else watch.close()
             await self._commit(machine, records, self._clock.stamp(), pending)
         except (SourceError, StreamError):
@@ -276,8 +278,12 @@ class Agent:
             if isinstance(blocks, AsyncGenerator):
                 await blocks.aclose()
 
-    async def _commit(self, machine: Machine, records: tuple[Record, ...], stamp: Stamp, pending: _Pending) -> None:
-        """Write one step in one transaction; with a full disk, hold the source back until there is room."""
+    async def _commit(self, machine: Machine, records: tuple[Record, ...], stamp: Stamp, pending: _Pending) -> int:
+        """Write one step in one transaction; with a full disk, hold the source back until there is room.
+
+        Returns:
+            When it was on disk, wall time in ns.
+        """
         machine.detail = machine.source.detail
         progress = MachineProgress(
             machine.table.asset_id, machine.watch.position(machine.epoch, machine.detail), machine.watch.memory_bytes()
@@ -286,7 +292,7 @@ class Agent:
         told = False
         while True:
             try:
-                await self._disk.commit(change)
+                on_disk_ns = await self._disk.commit(change)
             except JournalFullError as error:
                 if not told:
                     self._tell(str(error))
@@ -296,6 +302,7 @@ class Agent:
                 break
         if records:
             self._uplink.wake()
+        return on_disk_ns
 
     def _new_sent_bytes(self) -> dict[str, int]:
         """Return what went through the sockets since this was asked last; counted with whatever is written next."""

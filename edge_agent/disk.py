@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import queue
 import threading
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, ParamSpec, Self, TypeVar
 
@@ -55,16 +56,18 @@ class JournalThread:
         await asyncio.to_thread(self._thread.join)
         self.journal.close()
 
-    async def commit(self, change: Change) -> None:
-        """Return once the change is on disk.
+    async def commit(self, change: Change) -> int:
+        """Return once the change is on disk: the wall time in ns at which it was.
+
+        The event loop may be busy with other machines then, so its own clock would tell later.
 
         Raises:
             JournalFullError: the disk is full; nothing of it is written.
             JournalError: the journal cannot be written.
         """
-        future: asyncio.Future[None] = self._loop.create_future()
+        future: asyncio.Future[int] = self._loop.create_future()
         self._jobs.put(_Job(future, change=change))
-        await future
+        return await future
 
     async def call(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Return what the function returns when it is called on the journal's thread."""
@@ -89,7 +92,11 @@ class JournalThread:
                 else:
                     group.append(following)
             changes = [one.change for one in group if one.change is not None]
-            self._answer(group, lambda changes=changes: self.journal.commit(changes))  # type: ignore[misc]  # default binds now
+            self._answer(group, lambda changes=changes: self._committed(changes))  # type: ignore[misc]  # default binds now
+
+    def _committed(self, changes: list[Change]) -> int:
+        self.journal.commit(changes)
+        return time.time_ns()
 
     def _answer(self, jobs: list[_Job], call: Callable[[], Any]) -> None:
         try:
