@@ -1,9 +1,10 @@
 """Units: one table from what people type to UCUM, to the Sparkplug property `engUnit`, and to SI.
 
-On the command line `g` is standard gravity, never gram, and `mg` a thousandth of it: this is a table for vibration
-and for the slow signals around a machine, nothing else.
+On the command line `g` is standard gravity, never gram, and `mg` a thousandth of it: this is a table for vibration,
+for sound and for the slow signals around a machine, nothing else. A channel in Pa, mPa or µPa is a microphone where
+machines vibrate (`is_sound`); kPa and bar are the pressure of a process.
 
-Source: The Unified Code for Units of Measure 2.1; CGPM 1901 for standard gravity.
+Source: The Unified Code for Units of Measure 2.1; CGPM 1901 for standard gravity; ISO 1683 for the level of sound.
 """
 
 from __future__ import annotations
@@ -62,8 +63,12 @@ UNITS: Final[tuple[Unit, ...]] = (
     Unit("degC", "°C", "Cel", "temperature", 1.0, 273.15),
     Unit("degF", "°F", "[degF]", "temperature", 5.0 / 9.0, 459.67 * 5.0 / 9.0),
     Unit("Pa", "Pa", "Pa", "pressure", 1.0),
+    Unit("mPa", "mPa", "mPa", "pressure", 1e-3),
+    Unit("uPa", "µPa", "uPa", "pressure", 1e-6),
     Unit("kPa", "kPa", "kPa", "pressure", 1e3),
     Unit("bar", "bar", "bar", "pressure", 1e5),
+    # A logarithm: of its own quantity, because no factor turns it into a pressure.
+    Unit("dB", "dB re 20 µPa", "dB[SPL]", "sound pressure level", 1.0),
     Unit("N", "N", "N", "force", 1.0),
     Unit("N.m", "N·m", "N.m", "torque", 1.0),
     Unit("A", "A", "A", "current", 1.0),
@@ -89,6 +94,7 @@ _OTHER_SPELLINGS: Final = {
     "mm/s^2": "mm/s2",
     "ips": "in/s",
     "μm": "um",  # the Greek letter, which many keyboards give for the micro sign
+    "μPa": "uPa",
     "r/min": "rpm",
     "1/min": "rpm",
     "C": "degC",
@@ -96,6 +102,9 @@ _OTHER_SPELLINGS: Final = {
     "Nm": "N.m",
     "": "1",
 }
+
+SOUND_UNITS: Final = ("Pa", "mPa", "uPa")
+"""What microphones are calibrated in; a pressure in kPa or bar is no sound that anybody could stand beside."""
 
 _BY_SPELLING: Final = {spelling: unit for unit in UNITS for spelling in (unit.name, unit.eng_unit, unit.ucum)} | {
     spelling: unit for spelling, name in _OTHER_SPELLINGS.items() for unit in UNITS if unit.name == name
@@ -123,6 +132,18 @@ def parse_unit(text: str) -> Unit:
         hint = f", did you mean {near[0]!r}?" if near and near[0] else ";"
         raise UnitError(f"unknown unit {text[:40]!r}{hint} known units: {', '.join(u.name for u in UNITS)}")
     return unit
+
+
+def is_sound(unit: Unit | str) -> bool:
+    """Return whether a channel that is sampled like vibration is a microphone.
+
+    >>> is_sound("Pa"), is_sound("µPa"), is_sound("bar"), is_sound("g")
+    (True, True, False, False)
+
+    Raises:
+        UnitError: an unknown unit.
+    """
+    return (parse_unit(unit) if isinstance(unit, str) else unit).name in SOUND_UNITS
 
 
 def convert_factor(from_unit: Unit | str, to_unit: Unit | str) -> float:

@@ -10,6 +10,9 @@ The order of one call, four channels at a time so that everything stays in the p
    of that band at its own low rate; its squared envelope is weighed with the squared window. Carriers of one width
    that lie side by side go through each step together.
 
+A sound goes the same way, with the weights of A in the place of those that make a velocity; what has been summed up
+becomes levels at the end (`SOUND_FEATURES`).
+
 `models.signal.reference` computes the same numbers in plain float64; tests hold the two together.
 """
 
@@ -17,11 +20,12 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from models.signal.acoustics import a_weighting, check_sound_rate, level_db
 from models.signal.bands import BAND_COUNT, CARRIER_COUNT, BandLayout, band_layout
 from models.signal.errors import SignalError
 from models.signal.fourier import ifft_unscaled, rfft
@@ -89,9 +93,42 @@ FEATURES: Final[tuple[FeatureDefinition, ...]] = (
     FeatureDefinition("acceleration_mean", "m/s²", "Mean, which shows the bias of a failing sensor.", default=False),
     FeatureDefinition("skewness", "1", "Third moment over the cube of the RMS; 0 where symmetric.", default=False),
 )
-"""Every feature there is; the order of the defaults is the order of the default vector."""
+"""Every feature of an acceleration; the order of the defaults is the order of the default vector."""
 
-_BY_NAME: Final = {definition.name: definition for definition in FEATURES}
+LEVEL: Final = "dB re 20 µPa"
+
+
+def _of_sound(of_acceleration: FeatureDefinition) -> FeatureDefinition:
+    """Return what a microphone has in the place of a feature of acceleration."""
+    name, eng_unit, description, default = (
+        of_acceleration.name,
+        of_acceleration.eng_unit,
+        of_acceleration.description,
+        of_acceleration.default,
+    )
+    own = {
+        "acceleration_rms": ("sound_level", LEVEL, "Equivalent level of the window without its mean, unweighted."),
+        "acceleration_peak": ("sound_pressure_peak", "Pa", "Largest deviation from the mean."),
+        "velocity_rms": ("sound_level_a", LEVEL, "A-weighted equivalent level of the window, as in IEC 61672-1."),
+        "acceleration_mean": ("sound_pressure_mean", "Pa", "Mean, which shows the offset of a converter."),
+    }.get(name)
+    if own is not None:
+        return FeatureDefinition(*own, default=default)
+    if eng_unit == "m/s²":
+        return FeatureDefinition(name, "Pa", description.replace("acceleration", "sound pressure"), default=default)
+    return of_acceleration
+
+
+SOUND_FEATURES: Final = tuple(_of_sound(definition) for definition in FEATURES)
+"""Every feature of a sound, in the order of `FEATURES`: a machine's channels of both kinds make one rectangle. There is
+no velocity of a sound; its place is taken by the other weighted level that one dot product makes of the spectrum."""
+
+_BY_NAME: Final = {
+    is_sound: {definition.name: definition for definition in table}
+    for is_sound, table in ((False, FEATURES), (True, SOUND_FEATURES))
+}
+_PLACE: Final = {sound.name: place.name for place, sound in zip(FEATURES, SOUND_FEATURES, strict=True)}
+"""Of a feature of sound, the one of acceleration whose place it takes."""
 _MOMENTS: Final = ("acceleration_rms", "acceleration_peak", "crest_factor", "kurtosis", "skewness")
 _BANDS: Final = tuple(f"band_{number}" for number in range(1, BAND_COUNT + 1))
 _ENVELOPES: Final = tuple(f"envelope_{number}" for number in range(1, CARRIER_COUNT + 1))
@@ -104,6 +141,8 @@ _ROWS: Final = (
 )  # fmt: skip
 _ROOTS: Final = slice(0, 3 + BAND_COUNT)
 _ROW_ENVELOPES: Final = slice(_ROOTS.stop, _ROOTS.stop + CARRIER_COUNT)
+_ROW_LEVELS: Final = (0, 2)
+"""Of a sound, the rows that become levels."""
 _ROW_CREST, _ROW_KURTOSIS, _ROW_SKEWNESS, _ROW_MEAN = range(_ROW_ENVELOPES.stop, _ROW_ENVELOPES.stop + 4)
 
 # Rows of the sums that one group of channels leaves behind; features are made of them at the end, for all at once.
@@ -120,6 +159,19 @@ def default_names() -> tuple[str, ...]:
     return tuple(definition.name for definition in FEATURES if definition.default)
 
 
+def sound_names(names: Sequence[str]) -> tuple[str, ...]:
+    """Return what a microphone has in the place of these features of acceleration.
+
+    >>> sound_names(["velocity_rms", "kurtosis", "acceleration_rms"])
+    ('sound_level_a', 'kurtosis', 'sound_level')
+
+    Raises:
+        KeyError: a name that is not in `FEATURES`.
+    """
+    taken = {place: name for name, place in _PLACE.items()}
+    return tuple(taken[name] for name in names)
+
+
 class FeatureExtractor:
     """Computes a fixed list of features from windows of one rate and length.
 
@@ -129,6 +181,7 @@ class FeatureExtractor:
         sample_rate_hz: of every window.
         window_samples: length of every window, at least 256.
         names: which features in which order; None: the default set.
+        is_sound: the samples are pressures in Pa; names are then those of `SOUND_FEATURES`.
 
     Attributes:
         names: in the order of the columns of the result.
@@ -140,20 +193,36 @@ class FeatureExtractor:
         SignalError: the rate or window cannot give bands, or a name is not in `FEATURES`.
     """
 
-    def __init__(self, sample_rate_hz: float, window_samples: int, names: Sequence[str] | None = None) -> None:
-        self.layout: Final[BandLayout] = band_layout(sample_rate_hz, window_samples)
+    def __init__(
+        self,
+        sample_rate_hz: float,
+        window_samples: int,
+        names: Sequence[str] | None = None,
+        *,
+        is_sound: bool = False,
+    ) -> None:
+        layout = band_layout(sample_rate_hz, window_samples)
+        if is_sound:
+            check_sound_rate(sample_rate_hz)
+            # A weighs everything that was recorded; the last bin of an even length counts half and is left out.
+            layout = replace(layout, velocity=(1, (window_samples + 1) // 2))
+        self.layout: Final[BandLayout] = layout
         self.sample_rate_hz: Final = float(sample_rate_hz)
         self.window_samples: Final = window_samples
-        self.names: Final = default_names() if names is None else tuple(names)
-        unknown = [name for name in self.names if name not in _BY_NAME]
+        self.is_sound: Final = is_sound
+        known = _BY_NAME[is_sound]
+        usual = default_names()
+        self.names: Final = (sound_names(usual) if is_sound else usual) if names is None else tuple(names)
+        unknown = [name for name in self.names if name not in known]
         if unknown or not self.names or len(set(self.names)) < len(self.names):
             raise SignalError(
                 f"cannot compute features {', '.join(unknown) or 'from an empty or repeated list'}: "
-                f"choose from {', '.join(_BY_NAME)}"
+                f"choose from {', '.join(known)}"
             )
-        self.units: Final = tuple(_BY_NAME[name].eng_unit for name in self.names)
+        self.units: Final = tuple(known[name].eng_unit for name in self.names)
         self.hash: Final = self._specification_hash()
-        wanted = set(self.names)
+        places = [_PLACE[name] if is_sound else name for name in self.names]
+        wanted = set(places)
         self._needs_third = "skewness" in wanted
         self._needs_moments = not wanted.isdisjoint(_MOMENTS)
         self._needs_envelopes = not wanted.isdisjoint(_ENVELOPES)
@@ -161,20 +230,21 @@ class FeatureExtractor:
         self._ones = aligned_row(np.ones(window_samples))
         # Scaled by 2/n, so that a bin holds the amplitude of its line times the mean of the window, at any length.
         self._hann = aligned_row(hann(window_samples) * 2.0 / window_samples)
-        low, high = self.layout.velocity
-        omega = 2.0 * np.pi * self.layout.step_hz * np.arange(low, high)
-        self._low_weights = _low_weights(self.layout, 1e6 * POWER_SCALE / omega**2)
+        bins = np.arange(*self.layout.velocity)
+        omega = 2.0 * np.pi * self.layout.step_hz * bins
+        of_sound = POWER_SCALE * a_weighting(self.layout.step_hz * bins) ** 2
+        self._low_weights = _low_weights(self.layout, of_sound if is_sound else 1e6 * POWER_SCALE / omega**2)
         self._runs = carrier_runs(self.layout)
         self._carrier_weights = [aligned_row(np.repeat(hann(run.bins) ** 2, 2)) for run in self._runs]
         self._carrier_norms = np.array([[bins * HANN_POWER_4] for _, bins in self.layout.carriers], np.float32)
         self._workspaces = workspaces(self.layout, window_samples, self._low_weights.shape[1] - 1)
         self._root_weights = np.full((_ROOTS.stop, 1), POWER_SCALE, np.float32)
         self._root_weights[[_SECOND, _LARGEST, _VELOCITY], 0] = 1.0 / window_samples, 1.0, 1.0
-        self._columns = [_ROWS.index(name) for name in self.names]
+        self._columns = [_ROWS.index(place) for place in places]
 
     def describe(self, name: str) -> str:
         """Return what a feature is, with the edges of its band for this rate and window."""
-        text = _BY_NAME[name].description
+        text = _BY_NAME[self.is_sound][name].description
         if name in _BANDS:
             low_hz, high_hz = self.layout.band_hz(_BANDS.index(name) + 1)
         elif name in _ENVELOPES:
@@ -187,11 +257,12 @@ class FeatureExtractor:
         """Return the features of one window of each channel.
 
         Args:
-            samples: acceleration in m/s², (channels, window_samples); rows must be contiguous to be fast.
+            samples: acceleration in m/s², or sound pressure in Pa, (channels, window_samples); rows must be
+                contiguous to be fast.
 
         Returns:
             float32 (channels, features). A channel with samples that are not finite gives features that are not
-            finite; one that is constant gives zeros.
+            finite; one that is constant gives zeros, and the lowest level there is.
 
         Raises:
             SignalError: the shape does not fit.
@@ -284,6 +355,9 @@ class FeatureExtractor:
             np.sqrt(envelopes, out=envelopes)
             np.sqrt(envelopes, out=envelopes)
         rows[_ROW_MEAN] = sums[_MEAN]
+        if self.is_sound:
+            for row in _ROW_LEVELS:
+                rows[row] = level_db(rows[row])
         return np.ascontiguousarray(rows[self._columns].T)
 
 

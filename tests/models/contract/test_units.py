@@ -7,7 +7,7 @@ import itertools
 import pytest
 
 from models.contract.errors import InputError, UnitError
-from models.contract.units import UNITS, Unit, convert, convert_factor, parse_unit
+from models.contract.units import UNITS, Unit, convert, convert_factor, is_sound, parse_unit
 
 
 @pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.name)
@@ -47,6 +47,15 @@ def test_units_of_different_quantities_never_convert() -> None:
         if a.quantity != b.quantity:
             with pytest.raises(UnitError):
                 convert_factor(a, b)
+
+
+def test_sound_is_what_microphones_are_calibrated_in_and_a_level_is_no_pressure() -> None:
+    assert [unit.name for unit in UNITS if is_sound(unit)] == ["Pa", "mPa", "uPa"]
+    assert convert_factor("mPa", "Pa") == 1e-3
+    assert parse_unit("μPa") is parse_unit("µPa") is parse_unit("uPa")
+    assert parse_unit("mPa") is not parse_unit("Pa")
+    with pytest.raises(UnitError, match="sound pressure level"):
+        convert_factor("dB", "Pa")
 
 
 def test_a_factor_is_refused_between_scales_with_different_zeros() -> None:
