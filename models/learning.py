@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Final, Self
 import numpy as np
 
 from models.detectors.calibration import USUAL_WINDOWS
+from models.detectors.detector import Detector
 from models.detectors.scaling import Scaling, fit_scaling, row_medians
 from models.detectors.table import DETECTORS
 from models.state_bytes import pack, unpack
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from models.detectors.base import Detector
 
 SMALLEST_FEATURE: Final = 1e-6
 """Logarithms start here: below any feature's noise (1 µm/s² RMS, 1 nm/s velocity)."""
@@ -139,7 +139,9 @@ class Fit:
             StateError: the bytes are damaged or something else.
         """
         fields = unpack(data, "fit", _FIT_VERSION)
-        detectors = tuple(DETECTORS[name].from_bytes(fields.nested(name)) for name in fields.value("detectors"))
+        detectors = tuple(
+            Detector.from_bytes(DETECTORS[name], fields.nested(name)) for name in fields.value("detectors")
+        )
         return cls(Scaling(fields.array("centre"), fields.array("scale")), detectors, fields.value("channels"))
 
 
@@ -290,7 +292,7 @@ def learn(
     if learning.extensions < MAX_EXTENSIONS and halves_apart(vectors) > UNSTEADY_SIGMA:
         # The half that stays is as old as half of the windows.
         return Learning(vectors[len(vectors) // 2 :], learning.extensions + 1, decisions / 2.0, end_ns)
-    fitted = tuple(DETECTORS[name].fit(vectors, groups=channels) for name in detectors)
+    fitted = tuple(Detector.fit(DETECTORS[name], vectors, groups=channels) for name in detectors)
     fit = Fit(fit_scaling(vectors), fitted, channels)
     return Baseline(fit, np.zeros(vectors.shape[1], np.float32), decisions, end_ns)
 

@@ -3,7 +3,8 @@
 There are two kinds, one file and one row in a table of `models.detectors.table` each; a shared conformance test picks
 up every row:
 
-- `Detector` judges one vector of features by itself (windows of vibration). Persistence is up to `models.alarming`.
+- A `Scorer` measures one vector of features by itself (windows of vibration); with a threshold it is a
+  `models.detectors.detector.Detector`. Persistence is up to `models.alarming`.
 - `StreamDetector` judges slow series row by row and remembers what came before (levels, discords). Its state is small,
   of bounded size, and goes to disk with everything else.
 """
@@ -11,22 +12,23 @@ up every row:
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, TypeVar
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from models.state_bytes import Fields, Scalar
 
-class Detector(Protocol):
-    """Fitted, frozen and serialisable."""
+
+class Scorer(Protocol):
+    """What was learnt of healthy vectors, and how far others are from it; frozen. `Detector` adds the threshold."""
 
     name: ClassVar[str]
-
-    @property
-    def typical(self) -> float:
-        """Return the median score of healthy windows that the fit had not seen."""
-        ...
+    version: ClassVar[int]
+    """Of what `contents` holds."""
+    margin: ClassVar[float]
+    """Of its threshold over the highest distance that lasted on healthy windows it had not seen."""
 
     @classmethod
     def suits(cls, feature_names: tuple[str, ...]) -> bool:
@@ -34,32 +36,33 @@ class Detector(Protocol):
         ...
 
     @classmethod
-    def fit(cls, vectors: NDArray[np.float32], *, groups: int = 1) -> Self:
-        """Return a detector of what differs from these healthy vectors (n, d), in the order of time.
+    def learnt_from(cls, vectors: NDArray[np.float32], *, groups: int = 1, scale_floor: float = ...) -> Self:
+        """Return what is to be known of these healthy vectors (n, d), in the order of time.
+
+        Some kinds take more options.
 
         Raises:
             DetectorError: vectors that it cannot learn from.
         """
         ...
 
-    def group_scores(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the score of each group of features, (n, groups); 1.0 = threshold."""
+    def distances(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return how far each group of features of each vector (n, d) is from normal, (n, parts · groups), at least 0.
+
+        A scorer that asks several questions has a distance for each, all groups of the first part first.
+        """
         ...
 
-    def score(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the score of each vector (n, d), as (n,); 1.0 = threshold, always at least 0."""
-        ...
-
-    def to_bytes(self) -> bytes:
-        """Return the fitted detector as bytes; the same fit gives the same bytes."""
+    def contents(self) -> tuple[dict[str, Scalar], dict[str, NDArray[Any]]]:
+        """Return the values and arrays that make it up."""
         ...
 
     @classmethod
-    def from_bytes(cls, data: bytes) -> Self:
-        """Return the detector that was written by `to_bytes`.
+    def from_contents(cls, fields: Fields) -> Self:
+        """Return the scorer whose `contents` these are; more may be in the fields.
 
         Raises:
-            StateError: the bytes are damaged or something else.
+            StateError: something is missing.
         """
         ...
 

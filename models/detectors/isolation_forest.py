@@ -20,19 +20,18 @@ Source: Liu, Ting and Zhou (2008), Isolation Forest, equation 1; Lakshminarayana
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Final, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 
 import numpy as np
 
-from models.detectors.calibration import held_out_distances, thresholds
+from models.detectors.calibration import MARGIN
 from models.detectors.errors import DetectorError
 from models.detectors.scaling import LOG_SCALE_FLOOR, MAD_TO_SIGMA, Scaling, fit_scaling
-from models.state_bytes import pack, unpack
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from numpy.typing import NDArray
+
+    from models.state_bytes import Fields, Scalar
 
     Bytes = NDArray[np.int8]
     Floats = NDArray[np.float64]
@@ -52,7 +51,6 @@ it, the distance grows e-fold with every three deviations, and a margin of two i
 LEAST_PATH_SIGMA: Final = 0.05
 """Of a path: below, trees agree by chance because there was nothing to cut."""
 _LEAF: Final = -1
-_VERSION: Final = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,23 +75,21 @@ class Forest:
 
 @dataclass(frozen=True, slots=True)
 class IsolationForest:
-    """Fitted trees; score 1.0 = threshold.
+    """How much shorter the paths of each group are than usual ones; 1 for a usual vector.
 
     Attributes:
         scaling: centre and scale, (d,).
         forest: the trees.
         usual: median and robust standard deviation of the mean path of learnt vectors, (2, groups).
-        limits: distance that scores 1.0, (groups,).
-        typical: median score of windows that the fit had not seen.
     """
 
     name: ClassVar[str] = "isolation_forest"
+    version: ClassVar[int] = 2
+    margin: ClassVar[float] = MARGIN
 
     scaling: Scaling
     forest: Forest
     usual: NDArray[np.float32]
-    limits: NDArray[np.float32]
-    typical: float
 
     @classmethod
     def suits(cls, feature_names: tuple[str, ...]) -> bool:
@@ -101,62 +97,51 @@ class IsolationForest:
         return bool(feature_names)
 
     @classmethod
-    def fit(cls, vectors: NDArray[np.float32], *, groups: int = 1, scale_floor: float = LOG_SCALE_FLOOR) -> Self:
-        """Return a detector of what is set apart from these vectors by few cuts.
+    def learnt_from(
+        cls, vectors: NDArray[np.float32], *, groups: int = 1, scale_floor: float = LOG_SCALE_FLOOR
+    ) -> Self:
+        """Return trees of these vectors.
 
         >>> rng = np.random.default_rng(0)
         >>> two_clusters = rng.normal(size=(200, 2)) * 0.3 + np.where(np.arange(200) % 2, 3.0, -3.0)[:, None]
-        >>> detector = IsolationForest.fit(two_clusters.astype(np.float32))
-        >>> detector.score(np.float32([[3, 3], [-3, -3], [40, 40]])) > 1.0
+        >>> scorer = IsolationForest.learnt_from(two_clusters.astype(np.float32))
+        >>> scorer.distances(np.float32([[3, 3], [-3, -3], [40, 40]]))[:, 0] > 3.0
         array([False, False,  True])
 
         Args:
-            vectors: (n, d) of a healthy machine, in the order of time.
+            vectors: (n, d) of a healthy machine.
             groups: the d features are so many equal groups, usually channels.
             scale_floor: no feature's scale is smaller, in its own unit (default for logarithms).
 
         Raises:
-            DetectorError: too few vectors, values that are not finite, or d is no multiple of groups.
+            DetectorError: more features in a group than int8 can name.
         """
-        if vectors.ndim != 2 or groups < 1 or vectors.shape[1] % groups:
-            raise DetectorError(f"vectors of shape {vectors.shape} cannot be cut into {groups} equal groups")
         if vectors.shape[1] // groups > np.iinfo(np.int8).max:
             raise DetectorError(f"{vectors.shape[1] // groups} features in a group: at most {np.iinfo(np.int8).max}")
+        scaling = fit_scaling(vectors, scale_floor)
+        standardised = scaling.standardise(vectors)
+        steps = np.clip(np.rint(standardised * PER_SIGMA), -127, 127).astype(np.int8)
+        forest = _grow(steps.reshape(len(vectors), groups, -1))
+        paths = _paths(standardised, forest)
+        usual = np.median(paths, axis=0)
+        sigma = MAD_TO_SIGMA * np.median(np.abs(paths - usual), axis=0)
+        return cls(scaling, forest, np.asarray([usual, np.maximum(sigma, LEAST_PATH_SIGMA)], np.float32))
 
-        def fit_distances(some: NDArray[np.float32]) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
-            scaling, forest, usual = _learn(some, groups, scale_floor)
-            return lambda vectors: _distances(vectors, scaling, forest, usual)
+    def distances(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return how much shorter the paths of each vector are than usual, (n, groups), above 0."""
+        shorter = (self.usual[0] - _paths(self.scaling.standardise(vectors), self.forest)) / self.usual[1]
+        return np.asarray(np.exp(shorter / SIGMAS_PER_E), np.float32)
 
-        held_out = held_out_distances(fit_distances, vectors)
-        limits = thresholds(held_out)
-        typical = float(np.median((held_out / limits).max(axis=1)))
-        return cls(*_learn(vectors, groups, scale_floor), limits, typical)
-
-    def group_scores(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the score of each group, (n, groups); 1.0 = threshold."""
-        return np.asarray(_distances(vectors, self.scaling, self.forest, self.usual) / self.limits)
-
-    def score(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the score of each vector, (n,): that of its most unusual group."""
-        return np.asarray(self.group_scores(vectors).max(axis=1))
-
-    def to_bytes(self) -> bytes:
-        """Return the fitted detector as bytes."""
-        arrays = {"centre": self.scaling.centre, "scale": self.scaling.scale, "usual": self.usual}
+    def contents(self) -> tuple[dict[str, Scalar], dict[str, NDArray[Any]]]:
+        """Return the values and arrays that make it up."""
         trees = {name: getattr(self.forest, name) for name in Forest.__dataclass_fields__}
-        return pack(self.name, _VERSION, {"typical": self.typical}, {**arrays, "limits": self.limits, **trees})
+        return {}, {**self.scaling.contents(), "usual": self.usual, **trees}
 
     @classmethod
-    def from_bytes(cls, data: bytes) -> Self:
-        """Return the detector that was written by `to_bytes`.
-
-        Raises:
-            StateError: the bytes are damaged or something else.
-        """
-        fields = unpack(data, cls.name, _VERSION)
+    def from_contents(cls, fields: Fields) -> Self:
+        """Return the scorer whose contents these are."""
         forest = Forest(**{name: fields.array(name) for name in Forest.__dataclass_fields__})
-        scaling = Scaling(fields.array("centre"), fields.array("scale"))
-        return cls(scaling, forest, fields.array("usual"), fields.array("limits"), fields.value("typical"))
+        return cls(Scaling.from_contents(fields), forest, fields.array("usual"))
 
 
 def mean_unsuccessful_search(size: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -170,18 +155,6 @@ def mean_unsuccessful_search(size: NDArray[np.floating]) -> NDArray[np.float64]:
     others = np.maximum(size - 1.0, 1.0)
     depth = 2.0 * (np.log(others) + np.euler_gamma) - 2.0 * others / np.maximum(size, 1.0)
     return np.asarray(np.where(size > 1.0, depth, 0.0))
-
-
-def _learn(
-    vectors: NDArray[np.float32], groups: int, scale_floor: float
-) -> tuple[Scaling, Forest, NDArray[np.float32]]:
-    scaling = fit_scaling(vectors, scale_floor)
-    steps = np.clip(np.rint(scaling.standardise(vectors) * PER_SIGMA), -127, 127).astype(np.int8)
-    forest = _grow(steps.reshape(len(vectors), groups, -1))
-    paths = _paths(scaling.standardise(vectors), forest)
-    usual = np.median(paths, axis=0)
-    sigma = MAD_TO_SIGMA * np.median(np.abs(paths - usual), axis=0)
-    return scaling, forest, np.asarray([usual, np.maximum(sigma, LEAST_PATH_SIGMA)], np.float32)
 
 
 def _grow(steps: NDArray[np.int8]) -> Forest:
@@ -238,11 +211,3 @@ def _paths(standardised: NDArray[np.float32], forest: Forest) -> NDArray[np.floa
         at_once = (beyond / reach).max(axis=1)
         result[:, group] = at_once + (1.0 - at_once) * in_trees
     return result
-
-
-def _distances(
-    vectors: NDArray[np.float32], scaling: Scaling, forest: Forest, usual: NDArray[np.float32]
-) -> NDArray[np.float32]:
-    """Return how much shorter the paths are than usual, (n, groups); 1 for a usual vector, above 0."""
-    shorter = (usual[0] - _paths(scaling.standardise(vectors), forest)) / usual[1]
-    return np.asarray(np.exp(shorter / SIGMAS_PER_E), np.float32)

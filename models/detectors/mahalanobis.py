@@ -11,19 +11,17 @@ Source: Ledoit and Wolf (2004), A well-conditioned estimator for large-dimension
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Final, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 
 import numpy as np
 
-from models.detectors.calibration import held_out_distances, thresholds
-from models.detectors.errors import DetectorError
+from models.detectors.calibration import MARGIN
 from models.detectors.scaling import LOG_SCALE_FLOOR, Scaling, fit_scaling
-from models.state_bytes import pack, unpack
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from numpy.typing import NDArray
+
+    from models.state_bytes import Fields, Scalar
 
 WINSORISE_SIGMA: Final = 4.0
 """Learning values beyond are pulled in before the covariance: one bump must not become a direction of normal."""
@@ -31,26 +29,23 @@ DEPENDENCE: Final = 2.0
 """Windows with 50 % overlap carry about half the information the closed form assumes: shrink twice as much."""
 MIN_VARIANCE: Final = 0.05
 """Smallest variance of a direction of standardised values: what is more alike than this is so by chance."""
-_VERSION: Final = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Mahalanobis:
-    """Fitted distances; score 1.0 = threshold.
+    """Distance of each group from its centre, in its own scatter; 1 is usual.
 
     Attributes:
         scaling: centre and scale, (d,).
         whitening: (groups, g, g), rows turn standardised values into independent ones.
-        limits: distance that scores 1.0, (groups,).
-        typical: median score of windows that the fit had not seen.
     """
 
     name: ClassVar[str] = "mahalanobis"
+    version: ClassVar[int] = 2
+    margin: ClassVar[float] = MARGIN
 
     scaling: Scaling
     whitening: NDArray[np.float32]
-    limits: NDArray[np.float32]
-    typical: float
 
     @classmethod
     def suits(cls, feature_names: tuple[str, ...]) -> bool:
@@ -58,65 +53,40 @@ class Mahalanobis:
         return bool(feature_names)
 
     @classmethod
-    def fit(cls, vectors: NDArray[np.float32], *, groups: int = 1, scale_floor: float = LOG_SCALE_FLOOR) -> Self:
-        """Return a detector of what differs from these vectors.
+    def learnt_from(
+        cls, vectors: NDArray[np.float32], *, groups: int = 1, scale_floor: float = LOG_SCALE_FLOOR
+    ) -> Self:
+        """Return centre, scale and scatter of these vectors.
 
         >>> rng = np.random.default_rng(0)
         >>> healthy = rng.normal(size=(60, 4)).astype(np.float32)
-        >>> detector = Mahalanobis.fit(healthy)
-        >>> detector.score(np.float32([[0, 0, 0, 0], [12, 12, 0, 0]])) > 1.0
+        >>> scorer = Mahalanobis.learnt_from(healthy)
+        >>> scorer.distances(np.float32([[0, 0, 0, 0], [12, 12, 0, 0]]))[:, 0] > 3.0
         array([False,  True])
 
         Args:
-            vectors: (n, d) of a healthy machine in one operating state, in the order of time.
+            vectors: (n, d) of a healthy machine in one operating state.
             groups: the d features are so many equal groups, usually channels.
             scale_floor: no feature's scale is smaller, in its own unit (default for logarithms).
-
-        Raises:
-            DetectorError: too few vectors, values that are not finite, or d is no multiple of groups.
         """
-        if vectors.ndim != 2 or groups < 1 or vectors.shape[1] % groups:
-            raise DetectorError(f"vectors of shape {vectors.shape} cannot be cut into {groups} equal groups")
-
-        def fit_distances(some: NDArray[np.float32]) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
-            scaling = fit_scaling(some, scale_floor)
-            whitening = _whitening(scaling.standardise(some), groups)
-            return lambda vectors: _distances(vectors, scaling, whitening)
-
-        held_out = held_out_distances(fit_distances, vectors)
-        limits = thresholds(held_out)
         scaling = fit_scaling(vectors, scale_floor)
-        whitening = _whitening(scaling.standardise(vectors), groups)
-        return cls(scaling, whitening, limits, float(np.median((held_out / limits).max(axis=1))))
+        return cls(scaling, _whitening(scaling.standardise(vectors), groups))
 
-    def group_scores(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the score of each group, (n, groups); 1.0 = threshold."""
-        return np.asarray(_distances(vectors, self.scaling, self.whitening) / self.limits)
+    def distances(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the distance of each group of each vector, (n, groups)."""
+        groups, g, _ = self.whitening.shape
+        standardised = self.scaling.standardise(vectors).reshape(len(vectors), groups, g, 1)
+        whitened = np.matmul(self.whitening, standardised)[..., 0]
+        return np.asarray(np.sqrt((whitened * whitened).sum(axis=2) / g))
 
-    def score(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the score of each vector, (n,): that of its most unusual group."""
-        return np.asarray(self.group_scores(vectors).max(axis=1))
-
-    def to_bytes(self) -> bytes:
-        """Return the fitted detector as bytes."""
-        arrays = {
-            "centre": self.scaling.centre,
-            "scale": self.scaling.scale,
-            "whitening": self.whitening,
-            "limits": self.limits,
-        }
-        return pack(self.name, _VERSION, {"typical": self.typical}, arrays)
+    def contents(self) -> tuple[dict[str, Scalar], dict[str, NDArray[Any]]]:
+        """Return the values and arrays that make it up."""
+        return {}, {**self.scaling.contents(), "whitening": self.whitening}
 
     @classmethod
-    def from_bytes(cls, data: bytes) -> Self:
-        """Return the detector that was written by `to_bytes`.
-
-        Raises:
-            StateError: the bytes are damaged or something else.
-        """
-        fields = unpack(data, cls.name, _VERSION)
-        scaling = Scaling(fields.array("centre"), fields.array("scale"))
-        return cls(scaling, fields.array("whitening"), fields.array("limits"), fields.value("typical"))
+    def from_contents(cls, fields: Fields) -> Self:
+        """Return the scorer whose contents these are."""
+        return cls(Scaling.from_contents(fields), fields.array("whitening"))
 
 
 def shrunk_covariance(standardised: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -146,10 +116,3 @@ def _whitening(standardised: NDArray[np.float32], groups: int) -> NDArray[np.flo
         variances, directions = np.linalg.eigh(shrunk_covariance(group))
         matrices.append(directions.T / np.sqrt(np.maximum(variances, MIN_VARIANCE))[:, None])
     return np.asarray(matrices, np.float32)
-
-
-def _distances(vectors: NDArray[np.float32], scaling: Scaling, whitening: NDArray[np.float32]) -> NDArray[np.float32]:
-    groups, g, _ = whitening.shape
-    standardised = scaling.standardise(vectors).reshape(len(vectors), groups, g, 1)
-    whitened = np.matmul(whitening, standardised)[..., 0]
-    return np.asarray(np.sqrt((whitened * whitened).sum(axis=2) / g))

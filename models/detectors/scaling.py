@@ -7,12 +7,14 @@ centre nor widen the scale.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Self
 
 import numpy as np
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from models.state_bytes import Fields
 
 MAD_TO_SIGMA: Final = 1.4826
 """Makes the MAD of a normal distribution its standard deviation."""
@@ -30,6 +32,19 @@ class Scaling:
     def standardise(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return (vectors − centre) / scale, float32 of the same shape (…, features)."""
         return ((vectors - self.centre) / self.scale).astype(np.float32, copy=False)
+
+    def contents(self) -> dict[str, NDArray[np.float32]]:
+        """Return its arrays by name, for a state."""
+        return {"centre": self.centre, "scale": self.scale}
+
+    @classmethod
+    def from_contents(cls, fields: Fields) -> Self:
+        """Return the scaling whose `contents` are among these.
+
+        Raises:
+            StateError: they are not.
+        """
+        return cls(fields.array("centre"), fields.array("scale"))
 
 
 def fit_scaling(vectors: NDArray[np.float32], scale_floor: float = LOG_SCALE_FLOOR) -> Scaling:

@@ -16,49 +16,44 @@ Storer and Georgakis (1995), Disturbance detection and isolation by dynamic prin
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Final, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Self, TypeVar
 
 import numpy as np
 
-from models.detectors.calibration import held_out_distances, thresholds
+from models.detectors.calibration import MARGIN
 from models.detectors.errors import DetectorError
 from models.detectors.mahalanobis import MIN_VARIANCE, WINSORISE_SIGMA, shrunk_covariance
 from models.detectors.scaling import LOG_SCALE_FLOOR, Scaling, fit_scaling
-from models.state_bytes import pack, unpack
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from numpy.typing import NDArray
+
+    from models.state_bytes import Fields, Scalar
 
 Real = TypeVar("Real", np.float32, np.float64)
 KEPT_VARIANCE: Final = 0.9
 """Share of the variance that the principal directions carry; the usual choice of process monitoring."""
-MARGIN: Final = 3.5
-"""Three quarters more than for a distance over all directions: a mean over a few has the heavier tail."""
-_VERSION: Final = 1
 
 
 @dataclass(frozen=True, slots=True)
 class T2Q:
-    """Fitted principal component model; score 1.0 = threshold.
+    """Principal component model of each group: the roots of T² and of Q per direction; 1 is usual.
 
     Attributes:
         scaling: centre and scale, (d,).
         whitening: (groups, g, g), rows turn standardised values, lags appended, into independent ones.
         principal: whether a row of it is a principal direction (T²) or a residual one (Q), as 0 or 1, (groups, g).
-        limits: distances that score 1.0, (2 · groups,): T² of all groups, then Q.
-        typical: median score of windows that the fit had not seen.
         lags: so many vectors before are appended to each.
     """
 
     name: ClassVar[str] = "t2_q"
+    version: ClassVar[int] = 2
+    margin: ClassVar[float] = 1.75 * MARGIN
+    """A mean over a few directions has a heavier tail than one over all."""
 
     scaling: Scaling
     whitening: NDArray[np.float32]
     principal: NDArray[np.float32]
-    limits: NDArray[np.float32]
-    typical: float
     lags: int
 
     @classmethod
@@ -67,7 +62,7 @@ class T2Q:
         return bool(feature_names)
 
     @classmethod
-    def fit(
+    def learnt_from(
         cls,
         vectors: NDArray[np.float32],
         *,
@@ -75,13 +70,15 @@ class T2Q:
         scale_floor: float = LOG_SCALE_FLOOR,
         lags: int = 0,
     ) -> Self:
-        """Return a detector of what differs from these vectors.
+        """Return the model of these vectors.
 
         >>> rng = np.random.default_rng(0)
         >>> load = rng.normal(size=(200, 1)) * np.ones(3)
-        >>> detector = T2Q.fit((load + 0.1 * rng.normal(size=(200, 3))).astype(np.float32))
-        >>> detector.score(np.float32([[1, 1, 1], [9, 9, 9], [1, -1, 1]])) > 1.0
-        array([False,  True,  True])
+        >>> scorer = T2Q.learnt_from((load + 0.1 * rng.normal(size=(200, 3))).astype(np.float32))
+        >>> scorer.distances(np.float32([[1, 1, 1], [9, 9, 9], [1, -1, 1]])) > 4.0
+        array([[False, False],
+               [ True, False],
+               [False,  True]])
 
         Args:
             vectors: (n, d) of a healthy machine in one operating state, in the order of time.
@@ -91,67 +88,34 @@ class T2Q:
                 of a batch are taken to have been preceded by their like.
 
         Raises:
-            DetectorError: too few vectors, values that are not finite, or d is no multiple of groups.
+            DetectorError: fewer vectors than lags.
         """
-        if vectors.ndim != 2 or groups < 1 or vectors.shape[1] % groups:
-            raise DetectorError(f"vectors of shape {vectors.shape} cannot be cut into {groups} equal groups")
         if not 0 <= lags < max(len(vectors), 1):
             raise DetectorError(f"{lags} lags cannot be learnt from {len(vectors)} vectors")
-
-        def fit_distances(some: NDArray[np.float32]) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
-            scaling = fit_scaling(some, scale_floor)
-            whitening, principal = _model(scaling.standardise(some), groups, lags)
-            return lambda vectors: _distances(scaling.standardise(vectors), whitening, principal, lags)
-
-        held_out = held_out_distances(fit_distances, vectors)
-        limits = thresholds(held_out, MARGIN)
         scaling = fit_scaling(vectors, scale_floor)
-        whitening, principal = _model(scaling.standardise(vectors), groups, lags)
-        return cls(scaling, whitening, principal, limits, float(np.median((held_out / limits).max(axis=1))), lags)
+        return cls(scaling, *_model(scaling.standardise(vectors), groups, lags), lags)
 
-    def t2_and_q_scores(self, vectors: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Return the scores of T² and of Q, (n, groups) each; 1.0 = threshold."""
-        standardised = self.scaling.standardise(vectors)
-        distances = _distances(standardised, self.whitening, self.principal, self.lags) / self.limits
-        t2, q = np.split(distances, 2, axis=1)
-        return t2, q
+    def distances(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return T² and then Q of each group of each vector, as roots per direction, (n, 2 · groups)."""
+        standardised = self.scaling.standardise(vectors).reshape(len(vectors), len(self.whitening), -1)
+        grouped = with_lags(standardised, self.lags)
+        squares = np.matmul(self.whitening, grouped[..., None])[..., 0] ** 2
+        parts = [
+            np.sqrt((squares * which).sum(axis=2) / np.maximum(which.sum(axis=1), 1.0))
+            for which in (self.principal, 1.0 - self.principal)
+        ]
+        return np.concatenate(parts, axis=1)
 
-    def group_scores(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the score of each group, (n, groups): the larger of T² and Q; 1.0 = threshold."""
-        return np.asarray(np.maximum(*self.t2_and_q_scores(vectors)))
-
-    def score(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the score of each vector, (n,): that of its most unusual group."""
-        return np.asarray(self.group_scores(vectors).max(axis=1))
-
-    def to_bytes(self) -> bytes:
-        """Return the fitted detector as bytes."""
-        arrays = {
-            "centre": self.scaling.centre,
-            "scale": self.scaling.scale,
-            "whitening": self.whitening,
-            "principal": self.principal,
-            "limits": self.limits,
-        }
-        return pack(self.name, _VERSION, {"typical": self.typical, "lags": self.lags}, arrays)
+    def contents(self) -> tuple[dict[str, Scalar], dict[str, NDArray[Any]]]:
+        """Return the values and arrays that make it up."""
+        arrays = {**self.scaling.contents(), "whitening": self.whitening, "principal": self.principal}
+        return {"lags": self.lags}, arrays
 
     @classmethod
-    def from_bytes(cls, data: bytes) -> Self:
-        """Return the detector that was written by `to_bytes`.
-
-        Raises:
-            StateError: the bytes are damaged or something else.
-        """
-        fields = unpack(data, cls.name, _VERSION)
-        scaling = Scaling(fields.array("centre"), fields.array("scale"))
-        return cls(
-            scaling,
-            fields.array("whitening"),
-            fields.array("principal"),
-            fields.array("limits"),
-            fields.value("typical"),
-            fields.value("lags"),
-        )
+    def from_contents(cls, fields: Fields) -> Self:
+        """Return the scorer whose contents these are."""
+        whitening, principal = fields.array("whitening"), fields.array("principal")
+        return cls(Scaling.from_contents(fields), whitening, principal, fields.value("lags"))
 
 
 def with_lags(grouped: NDArray[Real], lags: int) -> NDArray[Real]:
@@ -182,16 +146,3 @@ def _model(
         principal.append(left_out > 1.0 - KEPT_VARIANCE)
         whitening.append(directions.T / np.sqrt(np.maximum(variances, MIN_VARIANCE))[:, None])
     return np.asarray(whitening, np.float32), np.asarray(principal, np.float32)
-
-
-def _distances(
-    standardised: NDArray[np.float32], whitening: NDArray[np.float32], principal: NDArray[np.float32], lags: int
-) -> NDArray[np.float32]:
-    """Return the roots of T² and of Q per direction, (n, 2 · groups)."""
-    grouped = with_lags(standardised.reshape(len(standardised), len(whitening), -1), lags)
-    squares = np.matmul(whitening, grouped[..., None])[..., 0] ** 2
-    parts = [
-        np.sqrt((squares * which).sum(axis=2) / np.maximum(which.sum(axis=1), 1.0))
-        for which in (principal, 1.0 - principal)
-    ]
-    return np.concatenate(parts, axis=1)

@@ -15,16 +15,16 @@ from models.detectors.tracking import Tracking
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from models.detectors.base import Detector, StreamDetector
+    from models.detectors.base import Scorer, StreamDetector
 
-DETECTORS: Final[Mapping[str, type[Detector]]] = {
+DETECTORS: Final[Mapping[str, type[Scorer]]] = {
     Mahalanobis.name: Mahalanobis,
     Autoencoder.name: Autoencoder,
     T2Q.name: T2Q,
     RobustZ.name: RobustZ,
     IsolationForest.name: IsolationForest,
 }
-"""Of vectors, each by itself."""
+"""Scorers of vectors, each by itself; `models.detectors.detector.Detector` fits one and its threshold."""
 
 COARSE: Final = frozenset({IsolationForest.name})
 """Their scores rank, but some healthy windows lie above the threshold: to compare with, not to alarm by alone."""

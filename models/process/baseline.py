@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Final, Self
 
 import numpy as np
 
+from models.detectors.detector import Detector
 from models.detectors.scaling import LOG_SCALE_FLOOR, Scaling, fit_scaling
 from models.detectors.table import DETECTORS
 from models.process.features import NAMES, SLOPE
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from models.detectors.base import Detector
 
 UNCERTAINTY: Final = 0.005
 """Of the largest value seen: class 0.5 instruments (IEC 60051-1). A smaller scatter says nothing about the process."""
@@ -135,7 +135,7 @@ class Normal:
         """
         fields = unpack(data, "normal", _VERSION)
         fit = unpack(fields.nested("fit"), "process_fit", _VERSION)
-        detectors = tuple(DETECTORS[name].from_bytes(fit.nested(name)) for name in fit.value("detectors"))
+        detectors = tuple(Detector.from_bytes(DETECTORS[name], fit.nested(name)) for name in fit.value("detectors"))
         return cls(Scaling(fit.array("centre"), fit.array("scale")), detectors, fields.array("drift"))
 
 
@@ -170,7 +170,7 @@ def fit_normal(
     scale = np.maximum(scaling.scale, smallest_scatter(vectors, units, window_minutes))
     scaling = Scaling(scaling.centre, scale.astype(np.float32))
     standardised = scaling.standardise(vectors) * np.float32(ONE_SCATTER)
-    fitted = tuple(DETECTORS[name].fit(standardised, groups=1) for name in detectors)
+    fitted = tuple(Detector.fit(DETECTORS[name], standardised, groups=1) for name in detectors)
     return Normal(scaling, fitted, np.zeros(vectors.shape[1], np.float32))
 
 

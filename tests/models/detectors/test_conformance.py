@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from models.detectors.autoencoder import base_features
+from models.detectors.detector import Detector
 from models.detectors.errors import DetectorError
 from models.detectors.table import COARSE, DETECTORS
 from models.state_bytes import StateError
@@ -32,14 +33,14 @@ def healthy(windows, seed=0):
 def test_unseen_healthy_windows_stay_below_the_threshold_however_few_were_learnt(detector, windows):
     highest = 0.0
     for seed in range(10):
-        fitted = detector.fit(healthy(windows, seed), groups=CHANNELS)
+        fitted = Detector.fit(detector, healthy(windows, seed), groups=CHANNELS)
         highest = max(highest, float(fitted.score(healthy(1000, seed + 100)).max()))
     assert highest < 1.0
 
 
 @every_sharp_detector
 def test_one_channel_that_changes_is_found_and_named(detector):
-    fitted = detector.fit(healthy(60), groups=CHANNELS)
+    fitted = Detector.fit(detector, healthy(60), groups=CHANNELS)
     changed = healthy(100, seed=1)
     features = WIDTH // CHANNELS
     changed[:, features + 4 : features + 8] += 2.0  # 17 dB in four features of the second channel
@@ -49,7 +50,7 @@ def test_one_channel_that_changes_is_found_and_named(detector):
 
 @every_coarse_detector
 def test_a_coarse_detector_ranks_a_changed_channel_above_healthy_windows_and_names_it(detector):
-    fitted = detector.fit(healthy(60), groups=CHANNELS)
+    fitted = Detector.fit(detector, healthy(60), groups=CHANNELS)
     changed = healthy(100, seed=1)
     features = WIDTH // CHANNELS
     changed[:, features + 4 : features + 8] += 2.0
@@ -62,7 +63,7 @@ def test_a_coarse_detector_ranks_a_changed_channel_above_healthy_windows_and_nam
 
 @every_detector
 def test_the_score_grows_with_the_change_far_beyond_what_int8_can_hold(detector):
-    fitted = detector.fit(healthy(60), groups=CHANNELS)
+    fitted = Detector.fit(detector, healthy(60), groups=CHANNELS)
     direction = np.zeros(WIDTH, np.float32)
     direction[5] = 1.0
     scores = fitted.score(healthy(1, seed=1) + direction * np.float32([[1], [2], [4], [8], [16]]))
@@ -71,7 +72,7 @@ def test_the_score_grows_with_the_change_far_beyond_what_int8_can_hold(detector)
 
 @every_detector
 def test_scores_are_finite_and_never_negative_for_silence_and_for_noise_beyond_measure(detector):
-    fitted = detector.fit(healthy(60), groups=CHANNELS)
+    fitted = Detector.fit(detector, healthy(60), groups=CHANNELS)
     scores = fitted.score(np.float32([[-14.0] * WIDTH, [80.0] * WIDTH, [0.0] * WIDTH]))
     assert np.isfinite(scores).all()
     assert (scores >= 0.0).all()
@@ -79,7 +80,7 @@ def test_scores_are_finite_and_never_negative_for_silence_and_for_noise_beyond_m
 
 @every_detector
 def test_a_machine_without_any_scatter_can_be_learnt(detector):
-    fitted = detector.fit(np.ones((60, WIDTH), np.float32), groups=CHANNELS)
+    fitted = Detector.fit(detector, np.ones((60, WIDTH), np.float32), groups=CHANNELS)
     assert np.isfinite(fitted.score(np.ones((1, WIDTH), np.float32) * 2.0)).all()
 
 
@@ -87,7 +88,7 @@ def test_a_machine_without_any_scatter_can_be_learnt(detector):
 def test_one_bump_while_learning_does_not_hide_later_faults(detector):
     bumped = healthy(60)
     bumped[30:32] += 3.0
-    clean, knocked = (detector.fit(vectors, groups=CHANNELS) for vectors in (healthy(60), bumped))
+    clean, knocked = (Detector.fit(detector, vectors, groups=CHANNELS) for vectors in (healthy(60), bumped))
     fault = healthy(100, seed=1)
     fault[:, :6] += 1.0
     assert np.median(knocked.score(fault)) > 0.5 * np.median(clean.score(fault))
@@ -95,15 +96,15 @@ def test_one_bump_while_learning_does_not_hide_later_faults(detector):
 
 @every_detector
 def test_typical_is_where_healthy_scores_lie(detector):
-    fitted = detector.fit(healthy(60), groups=CHANNELS)
+    fitted = Detector.fit(detector, healthy(60), groups=CHANNELS)
     assert fitted.typical == pytest.approx(float(np.median(fitted.score(healthy(1000, seed=1)))), rel=0.35)
 
 
 @every_detector
 def test_the_same_windows_give_the_same_bytes_and_the_bytes_the_same_scores(detector):
-    fitted = detector.fit(healthy(60), groups=CHANNELS)
-    assert detector.fit(healthy(60), groups=CHANNELS).to_bytes() == fitted.to_bytes()
-    again = detector.from_bytes(fitted.to_bytes())
+    fitted = Detector.fit(detector, healthy(60), groups=CHANNELS)
+    assert Detector.fit(detector, healthy(60), groups=CHANNELS).to_bytes() == fitted.to_bytes()
+    again = Detector.from_bytes(detector, fitted.to_bytes())
     assert again.score(healthy(50, seed=1)).tobytes() == fitted.score(healthy(50, seed=1)).tobytes()
     assert again.to_bytes() == fitted.to_bytes()
     assert len(fitted.to_bytes()) < 10_000
@@ -112,7 +113,7 @@ def test_the_same_windows_give_the_same_bytes_and_the_bytes_the_same_scores(dete
 @every_detector
 def test_bytes_of_something_else_are_refused(detector):
     with pytest.raises(StateError):
-        detector.from_bytes(b"not a detector")
+        Detector.from_bytes(detector, b"not a detector")
 
 
 @every_detector
@@ -121,5 +122,5 @@ def test_what_cannot_be_learnt_from_is_said_in_one_line(detector):
     gap[7, 7] = np.nan
     for vectors, groups in ((healthy(7), CHANNELS), (gap, CHANNELS), (healthy(60), CHANNELS + 1), (healthy(60)[0], 1)):
         with pytest.raises(DetectorError) as refused:
-            detector.fit(vectors, groups=groups)
+            Detector.fit(detector, vectors, groups=groups)
         assert "\n" not in str(refused.value)

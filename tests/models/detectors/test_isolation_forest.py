@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from models.detectors.detector import Detector
 from models.detectors.errors import DetectorError
 from models.detectors.isolation_forest import IsolationForest, mean_unsuccessful_search
 from models.detectors.mahalanobis import Mahalanobis
@@ -15,7 +16,10 @@ def test_between_two_clusters_is_more_unusual_than_in_them_which_no_distance_fro
     side = np.where(np.arange(400) % 2, 4.0, -4.0)[:, None]
     rows = (side + 0.3 * rng.standard_normal((400, 2))).astype(np.float32)
     asked = np.float32([[4, 4], [-4, -4], [4, -4]])
-    forest, distance = IsolationForest.fit(rows).score(asked), Mahalanobis.fit(rows).score(np.float32([[4, 4], [0, 0]]))
+    forest, distance = (
+        Detector.fit(IsolationForest, rows).score(asked),
+        Detector.fit(Mahalanobis, rows).score(np.float32([[4, 4], [0, 0]])),
+    )
     assert forest[2] > 1.5 * forest[:2].max()
     assert distance[1] < distance[0]
 
@@ -29,4 +33,4 @@ def test_the_mean_path_of_a_random_tree_is_that_of_the_paper():
 
 def test_more_features_than_int8_can_name_are_refused():
     with pytest.raises(DetectorError, match="127"):
-        IsolationForest.fit(np.zeros((20, 200), np.float32))
+        Detector.fit(IsolationForest, np.zeros((20, 200), np.float32))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from models.detectors.detector import Detector
 from models.detectors.mahalanobis import Mahalanobis, shrunk_covariance
 
 
@@ -32,6 +33,6 @@ def test_a_combination_that_never_occurs_is_unusual_although_each_value_is_not()
     rng = np.random.default_rng(0)
     load = rng.standard_normal(200)
     healthy = (load[:, None] + 0.1 * rng.standard_normal((200, 2))).astype(np.float32)
-    detector = Mahalanobis.fit(healthy)
+    detector = Detector.fit(Mahalanobis, healthy)
     together, apart = detector.score(np.float32([[2.0, 2.0], [2.0, -2.0]]))
     assert together < 1.0 < apart
