@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
     from models.training.evaluation.result import Evaluation, Value
 
+LONGEST_OPEN: Final = 24
+"""Rows; longer tables push the next set out of sight."""
 HEAD: Final = """# Results on public recordings
 
 Written by `plantpulse models evaluate all --data DIR`; nothing here is typed by hand. Detection stands with its false
@@ -32,7 +34,7 @@ def page(evaluations: Mapping[str, Evaluation]) -> str:
             f"## {one.name}: {one.summary}\n\n{evaluation.protocol}\n\n"
             f"    plantpulse models evaluate {one.name} --data {one.folder(Path('DIR'))}\n\n"
             + "\n".join(["| over all files | |", "|---|---|", *pooled])
-            + f"\n\n{_table(evaluation.files)}"
+            + f"\n\n{_tables(evaluation.files)}"
         )
     return "\n".join(parts)
 
@@ -53,17 +55,21 @@ def number_text(value: Value) -> str:
 
 
 def rows_text(rows: Sequence[Mapping[str, Value]]) -> str:
-    """Return rows as aligned columns for a terminal.
+    """Return rows as aligned columns for a terminal; rows of another kind begin a table of their own.
 
     >>> print(rows_text([{"file": "a", "tp": 12}, {"file": "bc", "tp": 3}]))
     file  tp
     a     12
     bc     3
     """
-    columns = _columns(rows)
-    cells = [columns, *([number_text(row.get(name)) for name in columns] for row in rows)]
+    return "\n\n".join(_aligned(alike) for alike in _alike(rows))
+
+
+def _aligned(rows: Sequence[Mapping[str, Value]]) -> str:
+    columns = list(rows[0])
+    cells = [columns, *([number_text(row[name]) for name in columns] for row in rows)]
     widths = [max(len(line[place]) for line in cells) for place in range(len(columns))]
-    is_number = [all(not isinstance(row.get(name), str) for row in rows) for name in columns]
+    is_number = [all(not isinstance(row[name], str) for row in rows) for name in columns]
     return "\n".join(
         "  ".join(
             f"{cell:>{width}}" if right else f"{cell:{width}}"
@@ -73,16 +79,25 @@ def rows_text(rows: Sequence[Mapping[str, Value]]) -> str:
     )
 
 
-def _table(rows: Sequence[Mapping[str, Value]]) -> str:
-    columns = _columns(rows)
-    cells = ([number_text(row.get(name)).replace("|", "\\|") for name in columns] for row in rows)
-    body = ["| " + " | ".join(line) + " |" for line in cells]
-    lines = ["| " + " | ".join(_words(name) for name in columns) + " |", "|" + "---|" * len(columns), *body]
-    return "\n".join(lines) + "\n"
+def _tables(rows: Sequence[Mapping[str, Value]]) -> str:
+    """Return rows in Markdown, a table for each kind; a long one is folded away."""
+    tables = []
+    for alike in _alike(rows):
+        columns = list(alike[0])
+        cells = ([number_text(row[name]).replace("|", "\\|") for name in columns] for row in alike)
+        body = ["| " + " | ".join(line) + " |" for line in cells]
+        table = "\n".join(["| " + " | ".join(map(_words, columns)) + " |", "|" + "---|" * len(columns), *body])
+        is_long = len(alike) > LONGEST_OPEN
+        tables.append(f"<details><summary>{len(alike)} rows</summary>\n\n{table}\n\n</details>" if is_long else table)
+    return "\n\n".join(tables) + "\n"
 
 
-def _columns(rows: Sequence[Mapping[str, Value]]) -> list[str]:
-    return list(dict.fromkeys(name for row in rows for name in row))
+def _alike(rows: Sequence[Mapping[str, Value]]) -> list[list[Mapping[str, Value]]]:
+    """Return the rows grouped by what they have, in their order."""
+    groups: dict[tuple[str, ...], list[Mapping[str, Value]]] = {}
+    for row in rows:
+        groups.setdefault(tuple(row), []).append(row)
+    return list(groups.values())
 
 
 def _words(name: str) -> str:
