@@ -23,7 +23,7 @@ import numpy as np
 from models.detectors.detector import Detector
 from models.detectors.scaling import LOG_SCALE_FLOOR, Scaling, fit_scaling
 from models.detectors.table import DETECTORS
-from models.process.features import NAMES, SLOPE
+from models.process.features import LAST, NAMES, SLOPE
 from models.state_bytes import pack, unpack
 
 if TYPE_CHECKING:
@@ -42,6 +42,8 @@ ONE_SCATTER: Final = LOG_SCALE_FLOOR
 """What detectors are given for one scatter: the least that they take for one, so that theirs is never below ours."""
 CLIP_SIGMA: Final = 3.0
 LARGEST_DRIFT_SIGMA: Final = 3.0
+NOT_JUDGED: Final = 1e6
+"""Scatter of what has none and is no measurement: whatever a contact says, it is nowhere near one scatter away."""
 _VERSION: Final = 1
 
 
@@ -184,4 +186,8 @@ def smallest_scatter(vectors: NDArray[np.float32], units: Sequence[str], window_
             of_channel[row] = TEMPERATURE_UNCERTAINTY_K * 1.8
     floors = np.repeat(np.maximum(of_channel, np.finfo(np.float32).tiny * 1e6)[:, None], len(NAMES), axis=1)
     floors[:, SLOPE] /= window_minutes
+    latest = vectors.reshape(len(vectors), len(units), len(NAMES))[..., LAST]
+    # A contact opens and closes as people like: rules and phases know what it may do, a scatter does not.
+    is_contact = np.array([unit == "1" for unit in units]) & np.isin(latest, (0.0, 1.0)).all(axis=0)
+    floors[is_contact] = NOT_JUDGED
     return np.asarray(floors.ravel(), np.float32)

@@ -52,6 +52,19 @@ def test_a_channel_that_never_moved_is_no_more_certain_than_its_instrument():
     assert still.score(still.centre * np.float32([1, 1, 1, 1, 1.2, 1, 1, 1.2])) > 1.0
 
 
+@pytest.mark.parametrize("open_share", [0.0, 0.02])
+def test_a_contact_is_for_rules_and_not_part_of_what_is_usual(open_share):
+    """Nothing but 0 and 1: how often people opened while it was learnt says nothing about the next day."""
+    rng = np.random.default_rng(2)
+    vectors = np.concatenate([_vectors(), np.zeros((400, 4), np.float32)], axis=1)
+    vectors[:, 8] = vectors[:, 11] = rng.random(400) < open_share
+    contact = fit_normal(vectors, (*UNITS, "1"), 1.0, ("mahalanobis",))
+    opened = contact.centre + np.float32([0] * 8 + [1, 2, 0.5, 1])
+    assert contact.score(opened) == pytest.approx(contact.score(contact.centre), abs=0.01)
+    share = fit_normal(vectors + np.float32([0] * 8 + [0.3, 0, 0, 0.3]), (*UNITS, "1"), 1.0, ("mahalanobis",))
+    assert share.score(share.centre + np.float32([0] * 8 + [0.5, 0, 0, 0.5])) > 1.0
+
+
 def test_it_follows_slowly_and_never_far(normal):
     moved = normal.centre + np.float32([0.5, 0, 0, 0.5, 0, 0, 0, 0])
     once = normal.followed(moved, 100)
