@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from models.alarming import AlarmChange
     from models.contract.vocabulary import ClockQuality
     from models.pipeline import Outcome
-    from models.signal.features import FeatureExtractor
+    from models.signal.machine_features import MachineFeatures
 
 COMPONENT: Final = "machine"
 UNSPECIFIC: Final = frozenset(
@@ -166,7 +166,7 @@ def says_more(new: Diagnosis, old: Diagnosis) -> bool:
 
 
 def against_baseline(
-    verdict: Diagnosis, outcome: Outcome, channels: Sequence[str], extractor: FeatureExtractor
+    verdict: Diagnosis, outcome: Outcome, channels: Sequence[str], extractor: MachineFeatures
 ) -> Diagnosis:
     """Return the verdict, or `changed` with the feature that moved most where it does not name what is wrong.
 

@@ -88,6 +88,7 @@ def machine_setup(table: MachineTable, source: Source) -> MachineSetup:
         learning_windows=table.learning.windows,
         summary_interval_s=table.summary_interval_s,
         alarm=AlarmSettings(**table.alarm.model_dump()),
+        sound_channels=table.sound_channels,
     )
     if table.detectors is not None:
         pipeline = replace(pipeline, detectors=table.detectors)

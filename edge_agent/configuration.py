@@ -26,14 +26,14 @@ from models.context import ContextChannel
 from models.contract.errors import ConfigurationError
 from models.contract.strict_toml import TomlFile, explained, nearest, parse, read_text
 from models.contract.topics import check_id
-from models.contract.units import parse_unit
+from models.contract.units import is_sound, parse_unit
 
 if TYPE_CHECKING:
     from models.contract.toml_lines import KeyPath
     from models.diagnosis.bearings import Bearing
 
 QUANTITY: Final = "acceleration"
-"""What the channels of a machine that vibrates measure; those of a process may measure anything."""
+"""What the channels of a machine that vibrates measure, beside microphones; those of a process may measure anything."""
 
 
 def _checked_id(text: str) -> str:
@@ -299,6 +299,11 @@ class MachineTable(Table):
     alarm: AlarmTable = AlarmTable()
     evidence: EvidenceTable = EvidenceTable()
 
+    @property
+    def sound_channels(self) -> tuple[str, ...]:
+        """Return the names of the channels that are microphones; the pressures of a process are none."""
+        return tuple(one.name for one in self.channel if self.kind == "vibration" and is_sound(one.unit))
+
     @model_validator(mode="before")
     @classmethod
     def _usual(cls, document: Any) -> Any:
@@ -376,7 +381,8 @@ def parse_settings(text: str, name: str) -> Settings:
 def source_request(machine: MachineTable, folder: Path) -> SourceRequest:
     """Return what a source needs to know of one machine; `folder` is where relative paths start."""
     channels = tuple(
-        WantedChannel(c.name, parse_unit(c.unit), c.source_channel, c.known_bearing()) for c in machine.channel
+        WantedChannel(c.name, parse_unit(c.unit), c.source_channel, c.known_bearing(), c.name in machine.sound_channels)
+        for c in machine.channel
     )
     source = machine.source
     context = tuple(
@@ -409,10 +415,11 @@ def _suits_its_kind(machine: MachineTable, place: KeyPath, file: TomlFile) -> No
         return
     for number, channel in enumerate(machine.channel):
         quantity = parse_unit(channel.unit).quantity
-        if quantity != QUANTITY:
+        if quantity != QUANTITY and not is_sound(channel.unit):
             raise ConfigurationError(
                 f"{file.where((*place, 'channel', number, 'unit'))}: machine.channel: unit {channel.unit!r} measures"
-                f' {quantity}, a vibration channel needs g, mg or m/s2; slow signals need kind = "process"'
+                f" {quantity}, a vibration channel needs g, mg or m/s2, a microphone Pa, mPa or uPa; slow signals need"
+                ' kind = "process"'
             )
     for key in ("phase", "rule"):
         if getattr(machine, key):

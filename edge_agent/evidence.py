@@ -33,7 +33,8 @@ ENVELOPE_MAX_HZ: Final = 1_000.0
 """Several harmonics of the pass frequencies of most machines."""
 SHORTEST_WAVEFORM: Final = 512
 SMALLEST_SPECTRUM: Final = 256
-_UNIT: Final = "m/s2"
+ACCELERATION: Final = "m/s2"
+SOUND: Final = "Pa"
 
 
 def picture(
@@ -47,11 +48,12 @@ def picture(
     speed_rpm: float | None,
     fault_lines: tuple[EvidenceLine, ...] = (),
     facts: Mapping[str, Any],
+    sound_channels: Sequence[str] = (),
 ) -> Evidence:
     """Return what an analyst wants to see of the latest samples.
 
     Args:
-        samples: (channels, n) in m/s², the latest last; finite or not.
+        samples: (channels, n) in m/s², of microphones in Pa, the latest last; finite or not.
         sample_rate_hz: of the samples.
         channel_names: in the order of the rows.
         subject: alarm id, or `SPECTRUM`.
@@ -60,6 +62,7 @@ def picture(
         speed_rpm: the speed used, or None.
         fault_lines: what was looked for.
         facts: circumstances.
+        sound_channels: names of those that are microphones.
     """
     channels = []
     for row, name in enumerate(channel_names):
@@ -68,9 +71,10 @@ def picture(
         rms = np.asarray(spectrum.rms, np.float32)
         envelope, envelope_step_hz = _envelope(latest[-round(ENVELOPE_S * sample_rate_hz) :], sample_rate_hz)
         counts, scale = _counts(latest[latest.size - min(latest.size, round(waveform_s * sample_rate_hz)) :])
+        unit = SOUND if name in sound_channels else ACCELERATION
         channels.append(
             EvidenceChannel(
-                name, _UNIT, sample_rate_hz, counts, scale, rms, spectrum.step_hz, envelope, envelope_step_hz
+                name, unit, sample_rate_hz, counts, scale, rms, spectrum.step_hz, envelope, envelope_step_hz
             )
         )
     return Evidence(subject, end_ns, speed_rpm, tuple(channels), fault_lines, facts)

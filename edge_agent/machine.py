@@ -195,7 +195,7 @@ class MachineWatch:
     @property
     def feature_units(self) -> tuple[str, ...]:
         """Return the engUnit of each feature."""
-        return process_reports.feature_units(self.setup.pipeline, self.pipeline)
+        return self.pipeline.feature_units
 
     def memory_bytes(self) -> bytes:
         """Return what to store with the records of the last step."""
@@ -411,6 +411,7 @@ class MachineWatch:
                 speed_rpm=window.speed_rpm or settings.speed_rpm if report is None else report.speed.used,
                 fault_lines=() if report is None else report.lines,
                 facts=facts,
+                sound_channels=settings.sound_channels,
             )
         parts = await asyncio.to_thread(evidence.packed, moment, at.asset_id, at.machine, self.setup.max_evidence_bytes)
         return [

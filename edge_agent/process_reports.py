@@ -38,6 +38,7 @@ class Judge(Protocol):
 
     facts: SummaryFacts
     signature: str
+    feature_units: tuple[str, ...]
     extractor: Any
 
     def start(self) -> Any:
@@ -56,12 +57,6 @@ class Judge(Protocol):
 def judge_of(settings: PipelineSettings) -> Judge:
     """Return the pipeline that these settings are for."""
     return ProcessPipeline(settings) if isinstance(settings, ProcessSettings) else Pipeline(settings)
-
-
-def feature_units(settings: PipelineSettings, judge: Judge) -> tuple[str, ...]:
-    """Return the engUnit of each feature: those of a process follow the units of its channels."""
-    units = tuple(judge.extractor.units)
-    return units if isinstance(settings, ProcessSettings) else units * len(settings.channel_names)
 
 
 def channel_causes(settings: PipelineSettings, samples: NDArray[np.float32]) -> tuple[tuple[QualityCause, ...], ...]:

@@ -38,7 +38,7 @@ from models.line_shift import REMEMBERED, Lines, is_moving, line_spectrum
 from models.operating_state import LearntLevel, OperatingSettings
 from models.pipeline_state import PipelineState
 from models.process_change import ProcessChange, process_change
-from models.signal.features import FeatureExtractor
+from models.signal.machine_features import MachineFeatures
 from models.summarising import Judgement, SummaryFacts
 
 if TYPE_CHECKING:
@@ -76,7 +76,8 @@ class PipelineSettings:
         asset_id, machine: whose windows.
         channel_names: `{point}.{axis}`, in the order of the samples.
         sample_rate_hz, window_samples: of every window.
-        feature_names: None for the default set.
+        feature_names: None for the default set; microphones have what stands in their place.
+        sound_channels: names of those that are microphones, in Pa; the others are accelerometers.
         speed_rpm: nominal speed, or None.
         machine_group, support: ISO 20816-3; both or none.
         learning_windows: so many good windows make the baseline of a condition, at least 8.
@@ -104,6 +105,7 @@ class PipelineSettings:
     alarm: AlarmSettings = field(default_factory=AlarmSettings)
     operating: OperatingSettings = field(default_factory=OperatingSettings)
     context: tuple[ContextChannel, ...] = ()
+    sound_channels: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +113,7 @@ class Outcome:
     """What one window led to.
 
     Attributes:
-        features: (channels, features) in their own units, None when the window could not be used.
+        features: (channels, features) in `Pipeline.feature_units`, None when the window could not be used.
         operating_state: of this window.
         score: 1.0 = threshold; None while learning or not judged.
         health_index: 0–100, smoothed, 100 = like its baseline; None like the score.
@@ -156,9 +158,20 @@ class Pipeline:
 
     def __init__(self, settings: PipelineSettings) -> None:
         self.settings = settings
-        self.extractor = FeatureExtractor(settings.sample_rate_hz, settings.window_samples, settings.feature_names)
-        names = tuple(self.extractor.names)
+        is_sound = _is_sound(settings)
+        self.extractor = MachineFeatures(
+            settings.sample_rate_hz, settings.window_samples, is_sound, settings.feature_names
+        )
+        names = self.extractor.names
+        rows = range(len(is_sound))
+        self.feature_units = tuple(unit for row in rows for unit in self.extractor.units_of(row))
+        # What the machine does is told by what touches it, as long as something does: a microphone hears the others.
+        mixed = any(is_sound) and not all(is_sound)
+        self._leading = [row for row in rows if not is_sound[row]] if mixed else slice(None)
         self.operating = settings.operating
+        if all(is_sound):
+            # That limit is an acceleration; whether a machine is heard at all is told by its learnt level alone.
+            self.operating = replace(self.operating, off_rms_m_s2=0.0)
         if self.operating.nominal_speed_rpm is None:
             self.operating = replace(self.operating, nominal_speed_rpm=settings.speed_rpm)
         if settings.context:
@@ -170,7 +183,11 @@ class Pipeline:
             asset_id=settings.asset_id,
             machine=settings.machine,
             feature_hash=self.extractor.hash,
-            feature_names=tuple(f"{channel}/{name}" for channel in settings.channel_names for name in names),
+            feature_names=tuple(
+                f"{channel}/{name}"
+                for row, channel in enumerate(settings.channel_names)
+                for name in self.extractor.names_of(row)
+            ),
             interval_ns=round(settings.summary_interval_s * 1e9),
             window_ns=round(settings.window_samples / settings.sample_rate_hz * 1e9),
         )
@@ -181,7 +198,8 @@ class Pipeline:
             raise PipelineSettingsError(f"machine {settings.machine}: none of its features can be judged; add another")
         _check_detectors(settings, learning.judged(names))
         self._nothing_normal = np.full((len(settings.channel_names), len(names)), np.nan, np.float32)
-        self._zone = _zone_judge(settings) if self._velocity_index is not None else None
+        has_velocity = self._velocity_index is not None and not all(is_sound)
+        self._zone = _zone_judge(settings) if has_velocity else None
         told = (self.extractor.hash, settings.channel_names, settings.detectors, settings.learning_windows)
         self.signature = hashlib.blake2b(repr(told).encode(), digest_size=8).hexdigest()
 
@@ -208,7 +226,7 @@ class Pipeline:
 
         Args:
             state: after the window before.
-            window: of all channels, in SI units.
+            window: of all channels, in SI units: m/s², or Pa of microphones.
         """
         causes = _causes(window)
         sensor_causes = tuple(cause for cause in causes if cause in SENSOR_CAUSES)
@@ -253,10 +271,11 @@ class Pipeline:
             return self._leave_out(state, window, (QualityCause.NOT_FINITE,))
         if not operating_state.is_contiguous(state.operating, window.end_ns):
             state = replace(state, shifts=())
+        amplitudes = self.extractor.amplitudes(features)
         operating = operating_state.step(
             state.operating,
             self.operating,
-            rms_m_s2=self._level(features, window),
+            rms_m_s2=self._level(amplitudes, window),
             learnt=state.learnt_level,
             speed_rpm=window.speed_rpm,
             context=window.context,
@@ -266,7 +285,7 @@ class Pipeline:
         state = replace(state, operating=operating)
         score = zone = health = change = baseline = None
         if is_steady(operating.state):
-            vector = learning.to_vector(features[:, self._judged])
+            vector = learning.to_vector(amplitudes[:, self._judged])
             baseline = state.baseline(operating.state)
             score = None if baseline is None else baseline.score(vector)
             state = self._watch_lines(state, window, score)
@@ -305,7 +324,7 @@ class Pipeline:
         baseline = state.baseline(outcome.operating_state)
         if baseline is None or outcome.features is None or outcome.zone in HEALTH_CAP_BY_ZONE:
             return None
-        vector = learning.to_vector(outcome.features[:, self._judged])
+        vector = learning.to_vector(self.extractor.amplitudes(outcome.features)[:, self._judged])
         on_score = self.settings.alarm.on_score
         return process_change(baseline, vector, self.settings.channel_names, state.shifts, on_score)
 
@@ -333,7 +352,7 @@ class Pipeline:
         """Return the baseline's centre in the features' units, (channels, features); NaN for what is not judged."""
         normal = self._nothing_normal.copy()
         normal[:, self._judged] = baseline.centre.reshape(len(normal), -1)
-        return normal
+        return self.extractor.shown(normal)
 
     def _quietest(self, level: LearntLevel | None, learnt: Baseline) -> LearntLevel | None:
         """Return the level of normal running, now that one more condition has been learnt."""
@@ -341,19 +360,20 @@ class Pipeline:
             return level
         column = int(np.searchsorted(self._judged, self._rms_index))
         scaling = learnt.fit.scaling
-        centre, scale = (part.reshape(learnt.fit.channels, -1)[:, column] for part in (scaling.centre, scaling.scale))
+        parts = (part.reshape(learnt.fit.channels, -1) for part in (scaling.centre, scaling.scale))
+        centre, scale = (part[self._leading, column] for part in parts)
         found = LearntLevel(float(np.median(np.exp(centre))), float(np.median(scale)))
         return found if level is None or found.rms_m_s2 < level.rms_m_s2 else level
 
-    def _level(self, features: NDArray[np.float32], window: Window) -> float:
+    def _level(self, amplitudes: NDArray[np.float32], window: Window) -> float:
         if self._rms_index is not None:
-            return float(row_medians(features[None, :, self._rms_index])[0])
-        return float(np.median(np.sqrt(np.mean(np.square(window.samples), axis=1))))
+            return float(row_medians(amplitudes[None, self._leading, self._rms_index])[0])
+        return float(np.median(np.sqrt(np.mean(np.square(window.samples[self._leading]), axis=1))))
 
     def _zone_of(self, features: NDArray[np.float32], margin: float) -> str | None:
         if self._zone is None or self._velocity_index is None:
             return None
-        return self._zone(margin * float(features[:, self._velocity_index].max()))
+        return self._zone(margin * float(features[self._leading, self._velocity_index].max()))
 
     def _health(
         self, state: PipelineState, score: float, baseline: Baseline, zone: str | None
@@ -452,6 +472,16 @@ def _progress(state: PipelineState, name: str, windows: int) -> float:
     return max(
         (len(one.vectors) / windows if isinstance(one, learning.Learning) else 1.0 for one in known), default=0.0
     )
+
+
+def _is_sound(settings: PipelineSettings) -> list[bool]:
+    unknown = [name for name in settings.sound_channels if name not in settings.channel_names]
+    if unknown:
+        raise PipelineSettingsError(
+            f"machine {settings.machine}: {unknown[0]!r} is to be a microphone, but no channel of it; its channels are "
+            f"{', '.join(settings.channel_names)}"
+        )
+    return [name in settings.sound_channels for name in settings.channel_names]
 
 
 def _check_detectors(settings: PipelineSettings, feature_names: tuple[str, ...]) -> None:

@@ -2,7 +2,7 @@
 
 A source is one file in this folder and one row in `SOURCES`. The configuration's `[machine.source]` table is
 validated by the module's own pydantic model `Options`; then `open_source(request, options)` opens it, its `facts` say
-what will come, and `blocks(start)` yields it from the stored position on. Acceleration leaves a source in m/s², slow
+what will come, and `blocks(start)` yields it from the stored position on. Acceleration leaves a source in m/s², sound in Pa, slow
 signals in the unit of the configuration; all float32, with their channel names in the order of the configuration.
 """
 
@@ -36,12 +36,14 @@ class WantedChannel:
         unit: of what the sensor or the recording delivers.
         source_channel: name in the recording, or None for the channel's own place in the order.
         bearing: at this point, or None.
+        is_sound: a microphone's, to be brought into Pa; a slow pressure stays as it is.
     """
 
     name: str
     unit: Unit
     source_channel: str | None = None
     bearing: Bearing | None = None
+    is_sound: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -326,7 +326,7 @@ def _channel_rows(recording: Recording, wanted: Sequence[WantedChannel]) -> tupl
                 f' unit = "{channel.unit.name}"; correct one of them'
             )
         rows.append(row)
-        factors.append(_factor(channel.unit))
+        factors.append(_factor(channel))
     return rows, np.array(factors, np.float32)
 
 
@@ -362,9 +362,11 @@ def _slow_channels(
     return tuple(found)
 
 
-def _factor(unit: Unit) -> float:
-    """Return what brings acceleration into m/s²; everything else stays as the plant reads it."""
-    return convert_factor(unit, "m/s2") if unit.quantity == "acceleration" else 1.0
+def _factor(channel: WantedChannel) -> float:
+    """Return what brings acceleration into m/s² and sound into Pa; everything else stays as the plant reads it."""
+    if channel.is_sound:
+        return convert_factor(channel.unit, "Pa")
+    return convert_factor(channel.unit, "m/s2") if channel.unit.quantity == "acceleration" else 1.0
 
 
 def _row(names: list[str], channel: WantedChannel, place: int, recording: Recording) -> int:

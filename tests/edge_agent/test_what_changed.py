@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from edge_agent.what_changed import largest_change
-from models.signal.features import FeatureExtractor
+from models.signal.machine_features import MachineFeatures
 
-EXTRACTOR = FeatureExtractor(25_600.0, 25_600)
+EXTRACTOR = MachineFeatures(25_600.0, 25_600, (False, False))
 CHANNELS = ("DE.H", "NDE.H")
 HEALTHY = {
     "acceleration_rms": 2.0,
@@ -63,3 +63,28 @@ def test_many_small_differences_are_called_that():
 def test_nothing_is_said_where_nothing_can_be_compared(broken):
     baseline = np.full((2, len(EXTRACTOR.names)), broken, np.float32)
     assert largest_change(np.ones_like(baseline), baseline, CHANNELS, EXTRACTOR) is None
+
+
+def heard(**times: float):
+    """Return the change when features of a microphone beside an accelerometer are some times their baseline."""
+    extractor = MachineFeatures(25_600.0, 25_600, (False, True))
+    healthy = [HEALTHY[name] for name in extractor.names]
+    baseline = extractor.shown(np.array([healthy, healthy], np.float32))
+    pressures = np.array([healthy, healthy], np.float32)
+    for name, factor in times.items():
+        pressures[1, extractor.names_of(1).index(name)] *= factor
+    return largest_change(extractor.shown(pressures), baseline, ("DE.H", "MIC.A"), extractor)
+
+
+def test_a_level_is_said_in_decibels_and_compared_as_the_pressure_it_stands_for():
+    """2 Pa RMS are 100 dB; ten times as much is 20 dB more and ranks before a peak of six times."""
+    assert heard(sound_level=10.0, sound_pressure_peak=6.0).sentence == (
+        "Sound differs from its baseline, most in the sound level at MIC.A: "
+        "it rose from 100 to 120 dB re 20 µPa (+20.0 dB). The cause cannot be named yet."
+    )
+
+
+def test_a_band_of_sound_is_said_in_pascal():
+    assert (
+        "sound pressure from 339 to 819 Hz at MIC.A: it rose from 0.5 to 1 Pa (2.0 times)" in heard(band_5=2.0).sentence
+    )
