@@ -104,6 +104,7 @@ def machine_setup(table: MachineTable, source: Source) -> MachineSetup:
         pipeline=pipeline,
         hop_samples=hop_samples,
         bearings=tuple(bearings.values()),
+        gears=tuple(one.gear() for one in table.gear),
         speed_measured=facts.speed_measured,
         max_evidence_bytes=table.evidence.max_bytes,
         waveform_s=table.evidence.waveform_s,

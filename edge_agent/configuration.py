@@ -22,6 +22,7 @@ from edge_agent.settings_table import Positive, Table
 from edge_agent.settings_table import as_value_error as _as_value_error
 from edge_agent.sources import SOURCES, source_module
 from edge_agent.sources.base import SourceRequest, WantedChannel, WantedContext
+from edge_agent.vibration_tables import GearTable  # noqa: TC001 - pydantic reads the annotations
 from models.context import ContextChannel
 from models.contract.errors import ConfigurationError
 from models.contract.strict_toml import TomlFile, explained, nearest, parse, read_text
@@ -292,6 +293,7 @@ class MachineTable(Table):
     source: SourceTable
     channel: tuple[ChannelTable, ...] = Field(min_length=1, strict=False)
     context: tuple[ContextTable, ...] = Field(default=(), strict=False)
+    gear: tuple[GearTable, ...] = Field(default=(), strict=False)
     phase: tuple[PhaseTable, ...] = Field(default=(), strict=False)
     rule: tuple[RuleTable, ...] = Field(default=(), strict=False)
     window: WindowTable = WindowTable()
@@ -329,6 +331,10 @@ class MachineTable(Table):
         for name in names:
             if names.count(name) > 1:
                 raise ValueError(f"context {name!r} is there twice: every channel needs its own name")
+        wheels = [one.gear() for one in self.gear]
+        for one, wheel in zip(self.gear, wheels, strict=True):
+            if wheels.count(wheel) > 1:
+                raise ValueError(f"gear {one.spec!r} is there twice: give each wheel once")
         return self
 
 

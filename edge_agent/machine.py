@@ -9,40 +9,33 @@ goes on exactly there.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from edge_agent import alarm_reports, evidence, process_reports
 from edge_agent.alarm_reports import Circumstances, StandingAlarm
+from edge_agent.machine_memory import MachineMemory
 from edge_agent.memory import with_room
 from edge_agent.sources.base import SourcePosition
-from models.context import ContextSample
-from models.contract.alarm_json import format_alarm, parse_alarm
 from models.contract.encoding import to_record
 from models.contract.identity import record_id
 from models.contract.vocabulary import AlarmState, DiagnosisLabel, FailureFamily, RecordKind, is_steady
-from models.diagnosis.diagnose import BearingAt, Fingerprint, diagnose, fingerprint
+from models.diagnosis.diagnose import BearingAt, Fingerprint, Gear, diagnose, fingerprint
 from models.frozen import replace
 from models.pipeline import Pipeline
 from models.pipeline_state import PipelineState
 from models.process_pipeline import ProcessOutcome, ProcessSettings
-from models.signal.windows import Windower, WindowerPosition
-from models.state_bytes import StateError, pack, unpack
+from models.signal.windows import Windower
+from models.state_bytes import StateError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from numpy.typing import NDArray
-
-    from edge_agent.process_reports import Judge
     from models.alarming import AlarmChange
     from models.contract.records import Diagnosis, Record
     from models.contract.vocabulary import ClockQuality
     from models.diagnosis.diagnose import Report
     from models.pipeline import Outcome, PipelineSettings
-    from models.process_state import ProcessState
     from models.signal.windows import Block, Window
 
 DIAGNOSIS_S: Final = 5.0
@@ -50,7 +43,6 @@ DIAGNOSIS_S: Final = 5.0
 takes 30 MB for a moment; twice as many seconds would take twice as much."""
 MAX_FINGERPRINTS: Final = 8
 """Operating states with a fingerprint of their own; as many as the pipeline has baselines."""
-_STATE: Final = ("machine", 1)
 _NO_SAMPLES: Final = np.empty((0, 0), np.float32)
 
 
@@ -62,6 +54,7 @@ class MachineSetup:
         pipeline: how it is judged.
         hop_samples: distance of two windows.
         bearings: where which bearing is.
+        gears: toothed wheels, by their teeth.
         speed_measured: the speed that comes with the samples is a tachometer's.
         max_evidence_bytes, waveform_s, spectrum_interval_s: see `[machine.evidence]`.
     """
@@ -69,6 +62,7 @@ class MachineSetup:
     pipeline: PipelineSettings
     hop_samples: int
     bearings: tuple[BearingAt, ...] = ()
+    gears: tuple[Gear, ...] = ()
     speed_measured: bool = False
     max_evidence_bytes: int = 65_536
     waveform_s: float = 0.5
@@ -102,6 +96,7 @@ class MachineMemory:
             "standing": [
                 [family.value, format_alarm(alarm.report), alarm.review_in, alarm.review_every]
                 for family, alarm in self.standing.items()
+        self._lacks_gears = self._memory.fingerprints_without(setup.gears)
             ],
             "fingerprints": list(self.fingerprints),
             "picture_due_ns": self.picture_due_ns,
@@ -268,6 +263,7 @@ class MachineWatch:
                 continue
             if change.state is AlarmState.ACTIVE:
                 # A rule is at its threshold, whatever the learnt normal says of the window.
+                gears=self.setup.gears,
                 at = replace(at, score=max(at.score, 1.0))
             alarm = alarm_reports.changed(standing, family, change, diagnosis, at)
             records += self._reported(alarm, window)
@@ -277,6 +273,21 @@ class MachineWatch:
 
     async def _mechanical(
         self, change: AlarmChange, window: Window, outcome: Outcome, at: Circumstances
+    def _needs_fingerprint(self, outcome: Outcome) -> bool:
+        """Return whether a state has no fingerprint yet, or one without the gears that have been stated since.
+
+        The latter is replaced only by as good a one: of as many samples, of a machine with which nothing is wrong.
+        """
+        name, known = outcome.operating_state, self._memory.fingerprints
+        if name not in known:
+            return len(known) < MAX_FINGERPRINTS
+        if name not in self._lacks_gears:
+            return False
+        standing = self._memory.standing.get(FailureFamily.MECHANICAL)
+        is_well = outcome.score is not None and outcome.score < 1.0 and (standing is None or not standing.is_active)
+        wanted = round(DIAGNOSIS_S * self.setup.pipeline.sample_rate_hz)
+        return is_well and self._windower.latest().shape[1] >= wanted
+
     ) -> list[Record]:
         standing = self._memory.standing.get(FailureFamily.MECHANICAL)
         report = old = None
@@ -290,6 +301,7 @@ class MachineWatch:
             diagnosis = standing.report.diagnosis
         alarm = alarm_reports.changed(standing, FailureFamily.MECHANICAL, change, diagnosis, at)
         if not alarm_reports.tells_anew(alarm, standing):
+            gears=self.setup.gears,
             return []
         records = self._reported(alarm, window)
         # One picture per cause: that the same fault has become more severe shows in the features.
@@ -327,20 +339,18 @@ class MachineWatch:
 
     async def _healthy_picture(self, window: Window, outcome: Outcome, at: Circumstances) -> list[Record]:
         """Keep the fingerprint of each newly learnt state, and show the machine once in a while without an alarm."""
-        name = outcome.operating_state
-        if name not in self._memory.fingerprints and len(self._memory.fingerprints) < MAX_FINGERPRINTS:
-            samples = self._windower.latest()
+        if self._needs_fingerprint(outcome):
             settings = self.setup.pipeline
             made = await asyncio.to_thread(
                 with_room,
                 fingerprint,
-                samples,
+                self._windower.latest(),
                 settings.sample_rate_hz,
                 window.speed_rpm or settings.speed_rpm,
                 speed_measured=self._speed_measured(window),
             )
-            kept = {**self._memory.fingerprints, name: made.to_bytes()}
-            self._memory = replace(self._memory, fingerprints=kept)
+            self._memory = self._memory.with_fingerprint(outcome.operating_state, made.to_bytes())
+            self._lacks_gears.discard(outcome.operating_state)
         if window.end_ns < self._memory.picture_due_ns:
             return []
         due_ns = window.end_ns + round(self.setup.spectrum_interval_s * 1e9)

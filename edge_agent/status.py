@@ -6,7 +6,7 @@ import sqlite3
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from edge_agent import machine
+from edge_agent import machine_memory
 from edge_agent.errors import DataDirectoryError
 from edge_agent.journal import FILE_NAME, ROW_OVERHEAD_BYTES
 from models.contract.vocabulary import RecordKind
@@ -127,7 +127,7 @@ def _read(connection: sqlite3.Connection) -> Status:
 def _place(asset_id: str, epoch: int, next_index: int, state: bytes) -> MachinePlace:
     place = MachinePlace(asset_id, epoch, next_index, len(state))
     try:
-        known = PipelineState.from_bytes(machine.pipeline_bytes(state))
+        known = PipelineState.from_bytes(machine_memory.pipeline_bytes(state))
     except StateError:
         # A slow process has nothing to learn by operating state, and what is damaged is learnt anew.
         return place

@@ -1,0 +1,110 @@
+"""What a machine's watch remembers over a restart, and its bytes: committed together with the records of each step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from edge_agent.alarm_reports import StandingAlarm
+from models.context import ContextSample
+from models.contract.alarm_json import format_alarm, parse_alarm
+from models.contract.vocabulary import FailureFamily
+from models.diagnosis.fingerprint import Fingerprint, FingerprintError
+from models.frozen import replace
+from models.signal.windows import WindowerPosition
+from models.state_bytes import pack, unpack
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from edge_agent.process_reports import Judge
+    from models.diagnosis.diagnose import Gear
+    from models.pipeline_state import PipelineState
+    from models.process_state import ProcessState
+
+_STATE: Final = ("machine", 1)
+
+
+@dataclass(frozen=True, slots=True)
+class MachineMemory:
+    """What survives a restart, beside the source's position.
+
+    Attributes:
+        windower: where the stream was cut last.
+        pipeline: its state.
+        standing: by family, the alarms that have been reported.
+        fingerprints: by operating state, how the healthy machine sounds; as bytes.
+        picture_due_ns: data time of the next picture without an alarm; 0 before the baseline is learnt.
+    """
+
+    pipeline: PipelineState | ProcessState
+    windower: WindowerPosition = field(default_factory=WindowerPosition)
+    standing: Mapping[FailureFamily, StandingAlarm] = field(default_factory=dict)
+    fingerprints: Mapping[str, bytes] = field(default_factory=dict)
+    picture_due_ns: int = 0
+
+    def with_fingerprint(self, operating_state: str, data: bytes) -> MachineMemory:
+        """Return the memory with how the healthy machine sounds in one operating state."""
+        return replace(self, fingerprints={**self.fingerprints, operating_state: data})
+
+    def fingerprints_without(self, gears: Sequence[Gear]) -> set[str]:
+        """Return the operating states whose fingerprint was made when other gears were stated, or cannot be read."""
+        return {name for name, data in self.fingerprints.items() if _gears_of(data) != tuple(gears)}
+
+    def to_bytes(self) -> bytes:
+        """Return the memory as bytes."""
+        at = self.windower
+        values: dict[str, Any] = {
+            "windower": [at.epoch, at.next_needed_index, at.seen_index, at.seen_end_ns, at.gap, at.jump_index],
+            "context": [[sample.name, sample.time_ns, sample.value] for sample in at.context],
+            "standing": [
+                [family.value, format_alarm(alarm.report), alarm.review_in, alarm.review_every]
+                for family, alarm in self.standing.items()
+            ],
+            "fingerprints": list(self.fingerprints),
+            "picture_due_ns": self.picture_due_ns,
+        }
+        arrays: dict[str, NDArray[Any] | bytes] = {
+            f"fingerprint/{name}": one for name, one in self.fingerprints.items()
+        }
+        return pack(*_STATE, values, {**arrays, "pipeline": self.pipeline.to_bytes()})
+
+    @classmethod
+    def from_bytes(cls, data: bytes, pipeline: Judge) -> MachineMemory:
+        """Return what `to_bytes` wrote.
+
+        Raises:
+            StateError: damaged, or of another version.
+        """
+        fields = unpack(data, *_STATE)
+        return cls(
+            pipeline=pipeline.resume(fields.nested("pipeline")),
+            windower=replace(
+                WindowerPosition(*fields.value("windower")),
+                context=tuple(ContextSample(*sample) for sample in fields.values.get("context", ())),
+            ),
+            standing={
+                FailureFamily(family): StandingAlarm(parse_alarm(report), review_in, review_every)
+                for family, report, review_in, review_every in fields.value("standing")
+            },
+            fingerprints={name: fields.nested(f"fingerprint/{name}") for name in fields.value("fingerprints")},
+            picture_due_ns=fields.value("picture_due_ns"),
+        )
+
+
+def _gears_of(fingerprint: bytes) -> tuple[Gear, ...] | None:
+    try:
+        return Fingerprint.from_bytes(fingerprint).gears
+    except FingerprintError:
+        return None
+
+
+def pipeline_bytes(data: bytes) -> bytes:
+    """Return the pipeline's part of a stored memory.
+
+    Raises:
+        StateError: damaged, or of another version.
+    """
+    return unpack(data, *_STATE).nested("pipeline")

@@ -1,0 +1,158 @@
+"""A vibrating machine from its configuration to the words of its alarm: what is stated of it is what is judged."""
+
+from __future__ import annotations
+
+import datetime as dt
+import functools
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from support.fault_cases import machine
+from support.machine_signals import Run, record
+
+from edge_agent.assembly import machine_setup
+from edge_agent.configuration import parse_settings, source_options, source_request
+from edge_agent.machine import MachineWatch
+from edge_agent.sources import source_module
+from edge_agent.sources.base import SourcePosition
+from models.contract.encoding import from_record
+from models.contract.errors import ConfigurationError
+from models.contract.records import AlarmReport
+from models.contract.vocabulary import AlarmState, ClockQuality, DiagnosisLabel
+from models.diagnosis.gear_faults import Gear
+
+START = "2026-01-01T00:00:00Z"
+PLANT = """
+[gateway]
+group = "plant"
+name = "gateway-1"
+asset_id = "6f1c7a52-94a7-4f5f-8a0e-0d7a2f3c1b11"
+data_dir = "data"
+[[machine]]
+name = "mill-1"
+asset_id = "6f1c7a52-94a7-4f5f-8a0e-0d7a2f3c1b12"
+{machine}
+  [machine.source]
+  kind = "replay"
+  speed = inf
+  start = "{START}"
+  files = ["{file}"]
+  [[machine.channel]]
+  name = "DE.H"
+  unit = "m/s2"
+  {channel}
+  [machine.learning]
+  windows = 20
+{tables}
+"""
+
+
+def plant(*, machine="", file="recorded.npz", channel="", tables=""):
+    """Return the settings of a gateway with one machine."""
+    return parse_settings(
+        PLANT.format(START=START, machine=machine, file=file, channel=channel, tables=tables), "gateway.toml"
+    )
+
+
+def seconds(time_ns):
+    """Return how long after the first sample a time is."""
+    return time_ns / 1e9 - dt.datetime.fromisoformat(START).timestamp()
+
+
+def opened(settings, folder):
+    """Return the source of the machine, and the function that makes a watch as the agent would."""
+    table = settings.machine[0]
+    source = source_module(table.source.kind).open_source(source_request(table, folder), source_options(table))
+    return source, functools.partial(MachineWatch, machine_setup(table, source))
+
+
+async def watched(source, watch, first=0, until=None):
+    """Return the alarms of a stretch of the recording."""
+    alarms = []
+    async for block in source.blocks(SourcePosition(1, first)):
+        if until is not None and block.first_index >= until:
+            break
+        step = await watch.take(block, ClockQuality.SYNCHRONISED)
+        alarms += [content for content in map(from_record, step.records) if isinstance(content, AlarmReport)]
+    return alarms
+
+
+GEARBOX = replace(machine(0), channels=("DE.H",))
+RATE_HZ = GEARBOX.rate_hz
+WHEELS = f"""
+  [[machine.gear]]
+  spec = "{GEARBOX.teeth.pinion}"
+  [[machine.gear]]
+  spec = "{GEARBOX.teeth.wheel}@{GEARBOX.teeth.pinion}/{GEARBOX.teeth.wheel}"
+"""
+HEALTHY_S = 18.0
+
+
+@pytest.fixture(scope="module")
+def gearbox(tmp_path_factory):
+    """A folder with a recording of good teeth, and of a broken one from `HEALTHY_S` on."""
+    folder = tmp_path_factory.mktemp("gearbox")
+    stretches = Run(HEALTHY_S, 1), Run(5.0, 2, fault="gear", severity=4.0)
+    samples = np.concatenate([record(GEARBOX, run).samples for run in stretches], axis=1)
+    np.savez(folder / "recorded.npz", acc=samples[0], fs_hz=RATE_HZ)
+    return folder
+
+
+def geared(tables=WHEELS):
+    return plant(machine=f"speed_rpm = {GEARBOX.speed_rpm}\nsample_rate_hz = {RATE_HZ}", tables=tables)
+
+
+async def test_an_alarm_of_a_geared_machine_names_the_teeth(gearbox):
+    source, new_watch = opened(geared(), gearbox)
+    watch = new_watch()
+    assert watch.setup.gears == (Gear(18), Gear(25, 18 / 25))
+    alarms = await watched(source, watch)
+    assert alarms[0].state is AlarmState.ACTIVE
+    assert seconds(alarms[0].since_ns) == pytest.approx(HEALTHY_S, abs=1.5)
+    assert alarms[-1].diagnosis.label is DiagnosisLabel.GEAR
+    assert "the wheel with 18 teeth" in alarms[-1].diagnosis.sentence
+    matched = [line.line for line in alarms[-1].diagnosis.evidence if line.matched]
+    assert sum("GMF" in line and line.endswith("x18T") for line in matched) >= 2
+
+
+async def test_without_its_teeth_nobody_knows_that_it_is_a_gear(gearbox):
+    source, new_watch = opened(geared(""), gearbox)
+    alarms = await watched(source, new_watch())
+    assert alarms
+    assert DiagnosisLabel.GEAR not in {alarm.diagnosis.label for alarm in alarms}
+
+
+async def test_wheels_that_are_stated_later_are_learnt_while_nothing_is_wrong(gearbox):
+    """The fingerprint of a machine that has long been learnt is made anew with its mesh, before the fault."""
+    source, without = opened(geared(""), gearbox)
+    watch = without()
+    # Learnt in ten seconds and a half: twenty windows of a second, half overlapped.
+    assert await watched(source, watch, until=round(12 * RATE_HZ)) == []
+    source, with_wheels = opened(geared(), gearbox)
+    watch = with_wheels(watch.memory_bytes())
+    alarms = await watched(source, watch, watch.next_needed_index)
+    assert alarms[-1].diagnosis.label is DiagnosisLabel.GEAR
+
+
+@pytest.mark.parametrize(
+    ("tables", "line", "said"),
+    [
+        ('[[machine.gear]]\nspec = "57@20/0"', 2, "gear '57@20/0': give TEETH or TEETH@ORDER"),
+        ('[[machine.gear]]\nspec = "wheel"', 2, "gear 'wheel': give TEETH or TEETH@ORDER"),
+        ('[[machine.gear]]\nspec = "3"', 2, "a gear wheel has 6 to 1000 teeth"),
+        ('[[machine.gear]]\nspec = "57@-1"', 2, "has shaft order -1.0"),
+        ("[[machine.gear]]\nspec = 57", 2, "valid string"),
+        ("[[machine.gear]]\nteeth = 57", 2, "unknown key 'teeth' in [machine.gear]"),
+        ('[[machine.gear]]\nspec = "57"\n[[machine.gear]]\nspec = "57@1"', None, "gear '57' is there twice"),
+    ],
+)
+def test_a_wheel_that_cannot_be_is_refused_in_one_line(tables, line, said):
+    with pytest.raises(ConfigurationError) as caught:
+        plant(tables=tables)
+    message = str(caught.value)
+    assert said in message
+    assert "\n" not in message
+    if line is not None:
+        first = PLANT.count("\n", 0, PLANT.index("{tables}"))
+        assert message.startswith(f"gateway.toml:{first + line}: ")
