@@ -70,75 +70,6 @@ class MachineSetup:
 
 
 @dataclass(frozen=True, slots=True)
-class MachineMemory:
-    """What survives a restart, beside the source's position.
-
-    Attributes:
-        windower: where the stream was cut last.
-        pipeline: its state.
-        standing: by family, the alarms that have been reported.
-        fingerprints: by operating state, how the healthy machine sounds; as bytes.
-        picture_due_ns: data time of the next picture without an alarm; 0 before the baseline is learnt.
-    """
-
-    pipeline: PipelineState | ProcessState
-    windower: WindowerPosition = field(default_factory=WindowerPosition)
-    standing: Mapping[FailureFamily, StandingAlarm] = field(default_factory=dict)
-    fingerprints: Mapping[str, bytes] = field(default_factory=dict)
-    picture_due_ns: int = 0
-
-    def to_bytes(self) -> bytes:
-        """Return the memory as bytes."""
-        at = self.windower
-        values: dict[str, Any] = {
-            "windower": [at.epoch, at.next_needed_index, at.seen_index, at.seen_end_ns, at.gap, at.jump_index],
-            "context": [[sample.name, sample.time_ns, sample.value] for sample in at.context],
-            "standing": [
-                [family.value, format_alarm(alarm.report), alarm.review_in, alarm.review_every]
-                for family, alarm in self.standing.items()
-        self._lacks_gears = self._memory.fingerprints_without(setup.gears)
-            ],
-            "fingerprints": list(self.fingerprints),
-            "picture_due_ns": self.picture_due_ns,
-        }
-        arrays: dict[str, NDArray[Any] | bytes] = {
-            f"fingerprint/{name}": one for name, one in self.fingerprints.items()
-        }
-        return pack(*_STATE, values, {**arrays, "pipeline": self.pipeline.to_bytes()})
-
-    @classmethod
-    def from_bytes(cls, data: bytes, pipeline: Judge) -> MachineMemory:
-        """Return what `to_bytes` wrote.
-
-        Raises:
-            StateError: damaged, or of another version.
-        """
-        fields = unpack(data, *_STATE)
-        return cls(
-            pipeline=pipeline.resume(fields.nested("pipeline")),
-            windower=replace(
-                WindowerPosition(*fields.value("windower")),
-                context=tuple(ContextSample(*sample) for sample in fields.values.get("context", ())),
-            ),
-            standing={
-                FailureFamily(family): StandingAlarm(parse_alarm(report), review_in, review_every)
-                for family, report, review_in, review_every in fields.value("standing")
-            },
-            fingerprints={name: fields.nested(f"fingerprint/{name}") for name in fields.value("fingerprints")},
-            picture_due_ns=fields.value("picture_due_ns"),
-        )
-
-
-def pipeline_bytes(data: bytes) -> bytes:
-    """Return the pipeline's part of a stored memory.
-
-    Raises:
-        StateError: damaged, or of another version.
-    """
-    return unpack(data, *_STATE).nested("pipeline")
-
-
-@dataclass(frozen=True, slots=True)
 class Step:
     """What one block led to: records to be committed, windows judged, samples per channel seen for the first time."""
 
@@ -165,6 +96,7 @@ class MachineWatch:
                 self._memory = MachineMemory.from_bytes(data, self.pipeline)
             except (StateError, ValueError, TypeError):
                 self.restarted = False
+        self._lacks_gears = self._memory.fingerprints_without(setup.gears)
         settings = setup.pipeline
         self._windower = Windower(
             settings.sample_rate_hz,
@@ -263,7 +195,6 @@ class MachineWatch:
                 continue
             if change.state is AlarmState.ACTIVE:
                 # A rule is at its threshold, whatever the learnt normal says of the window.
-                gears=self.setup.gears,
                 at = replace(at, score=max(at.score, 1.0))
             alarm = alarm_reports.changed(standing, family, change, diagnosis, at)
             records += self._reported(alarm, window)
@@ -273,21 +204,6 @@ class MachineWatch:
 
     async def _mechanical(
         self, change: AlarmChange, window: Window, outcome: Outcome, at: Circumstances
-    def _needs_fingerprint(self, outcome: Outcome) -> bool:
-        """Return whether a state has no fingerprint yet, or one without the gears that have been stated since.
-
-        The latter is replaced only by as good a one: of as many samples, of a machine with which nothing is wrong.
-        """
-        name, known = outcome.operating_state, self._memory.fingerprints
-        if name not in known:
-            return len(known) < MAX_FINGERPRINTS
-        if name not in self._lacks_gears:
-            return False
-        standing = self._memory.standing.get(FailureFamily.MECHANICAL)
-        is_well = outcome.score is not None and outcome.score < 1.0 and (standing is None or not standing.is_active)
-        wanted = round(DIAGNOSIS_S * self.setup.pipeline.sample_rate_hz)
-        return is_well and self._windower.latest().shape[1] >= wanted
-
     ) -> list[Record]:
         standing = self._memory.standing.get(FailureFamily.MECHANICAL)
         report = old = None
@@ -301,7 +217,6 @@ class MachineWatch:
             diagnosis = standing.report.diagnosis
         alarm = alarm_reports.changed(standing, FailureFamily.MECHANICAL, change, diagnosis, at)
         if not alarm_reports.tells_anew(alarm, standing):
-            gears=self.setup.gears,
             return []
         records = self._reported(alarm, window)
         # One picture per cause: that the same fault has become more severe shows in the features.
@@ -348,6 +263,7 @@ class MachineWatch:
                 settings.sample_rate_hz,
                 window.speed_rpm or settings.speed_rpm,
                 speed_measured=self._speed_measured(window),
+                gears=self.setup.gears,
             )
             self._memory = self._memory.with_fingerprint(outcome.operating_state, made.to_bytes())
             self._lacks_gears.discard(outcome.operating_state)
@@ -356,6 +272,21 @@ class MachineWatch:
         due_ns = window.end_ns + round(self.setup.spectrum_interval_s * 1e9)
         self._memory = replace(self._memory, picture_due_ns=due_ns)
         return await self._pictured(evidence.SPECTRUM, window, outcome, at, None)
+
+    def _needs_fingerprint(self, outcome: Outcome) -> bool:
+        """Return whether a state has no fingerprint yet, or one without the gears that have been stated since.
+
+        The latter is replaced only by as good a one: of as many samples, of a machine with which nothing is wrong.
+        """
+        name, known = outcome.operating_state, self._memory.fingerprints
+        if name not in known:
+            return len(known) < MAX_FINGERPRINTS
+        if name not in self._lacks_gears:
+            return False
+        standing = self._memory.standing.get(FailureFamily.MECHANICAL)
+        is_well = outcome.score is not None and outcome.score < 1.0 and (standing is None or not standing.is_active)
+        wanted = round(DIAGNOSIS_S * self.setup.pipeline.sample_rate_hz)
+        return is_well and self._windower.latest().shape[1] >= wanted
 
     async def _diagnosed(self, window: Window, outcome: Outcome) -> tuple[Report, Diagnosis]:
         """Return what the latest seconds say, and the diagnosis to report."""
@@ -370,6 +301,7 @@ class MachineWatch:
             speed_rpm=window.speed_rpm or settings.speed_rpm,
             speed_measured=self._speed_measured(window),
             bearings=self.setup.bearings,
+            gears=self.setup.gears,
             baseline=None if known is None else Fingerprint.from_bytes(known),
             machine_group=settings.machine_group,
             support=settings.support,
