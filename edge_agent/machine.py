@@ -305,6 +305,7 @@ class MachineWatch:
             baseline=None if known is None else Fingerprint.from_bytes(known),
             machine_group=settings.machine_group,
             support=settings.support,
+            sound_channels=settings.sound_channels,
         )
         diagnosis = alarm_reports.against_baseline(
             report.verdict, outcome, settings.channel_names, self.pipeline.extractor

@@ -22,7 +22,7 @@ from models.diagnosis.judgement import (
 from models.diagnosis.report import BearingAt, ChannelReport, Report, point_of
 from models.diagnosis.sensor import check_sensor
 from models.diagnosis.shaft_speed import SpeedEstimate, estimate_speed
-from models.diagnosis.usable import is_fault, is_off, with_unit_checked
+from models.diagnosis.usable import is_fault, which_run, with_unit_checked
 from models.diagnosis.verdict import machine_verdict
 
 if TYPE_CHECKING:
@@ -56,11 +56,12 @@ def diagnose(
     support: str | None = None,
     levels_known: bool = True,
     gears: Sequence[Gear] = (),
+    sound_channels: Sequence[str] = (),
 ) -> Report:
     """Return what is wrong with a machine, from one stretch of simultaneous channels.
 
     Args:
-        samples: acceleration (channels, samples) in m/s².
+        samples: acceleration (channels, samples) in m/s², of microphones sound pressure in Pa.
         sample_rate_hz: of all channels.
         channel_names: `{point}.{axis}`, one per channel.
         speed_rpm: stated shaft speed, or None.
@@ -71,6 +72,8 @@ def diagnose(
         support: `rigid` or `flexible`.
         levels_known: False for samples of an unknown unit: no level is then compared with an absolute limit.
         gears: toothed wheels that the channels hear; those of the baseline, to be compared with it.
+        sound_channels: names of those that are microphones. They hear bearings and teeth like every other sensor; they
+            have no velocity, so neither zone nor rotor fault is judged by them.
 
     Raises:
         DiagnosisInputError: samples, rate, names or speed that cannot be judged.
@@ -85,21 +88,20 @@ def diagnose(
         raise FingerprintError(
             f"the baseline has {baseline.velocity_mm_s.size} channels, the signal {signal.shape[0]}; learn it again"
         )
-    checks = [check_sensor(channel, sample_rate_hz) for channel in signal]
+    is_sound = [name in sound_channels for name in channel_names]
+    checks = [check_sensor(row, sample_rate_hz, is_sound=sound) for row, sound in zip(signal, is_sound, strict=True)]
     good = [not is_fault(check) for check in checks]
-    levels = [check.rms for check in checks]
     # Gateways are small: samples stay float32 and shared, one channel at a time is worked on in double precision.
     clean = signal if np.isfinite(signal).all() else np.nan_to_num(signal, nan=0.0, posinf=0.0, neginf=0.0)
-    audible = clean if all(good) or not any(good) else clean[good]
+    # A microphone hears the shafts of the neighbours too.
+    touching = [usable and not sound for usable, sound in zip(good, is_sound, strict=True)]
+    chosen = touching if any(touching) else good
+    audible = clean if all(chosen) or not any(chosen) else clean[chosen]
     speed = estimate_speed(audible, sample_rate_hz, speed_rpm, measured=speed_measured)
     now = fingerprint(clean, sample_rate_hz, speed.used, refine_speed=False)
-    checks = with_unit_checked(checks, now, baseline, levels_known=levels_known)
-    good = [not is_fault(check) for check in checks]
-    running = tuple(
-        usable and not is_off(levels, row, baseline, speed, levels_known=levels_known)
-        for row, usable in enumerate(good)
-    )
-    heard = [row for row, runs in enumerate(running) if runs]
+    checks = with_unit_checked(checks, is_sound, now, baseline, levels_known=levels_known)
+    running = which_run(checks, is_sound, baseline, speed, levels_known=levels_known)
+    moving = [row for row, runs in enumerate(running) if runs and not is_sound[row]]
     circumstances = Circumstances(
         sample_rate_hz=sample_rate_hz,
         step_hz=sample_rate_hz / signal.shape[1],
@@ -113,7 +115,8 @@ def diagnose(
         points=tuple(dict.fromkeys(point_of(name) for name in channel_names)),
         running=running,
         gears=tuple(gears),
-        rotor=pooled_rotor(now, baseline, heard, None if speed.used is None else speed.used / 60.0),
+        rotor=pooled_rotor(now, baseline, moving, None if speed.used is None else speed.used / 60.0),
+        is_sound=tuple(is_sound),
     )
     reports = tuple(
         judge_channel(row, name, clean[row].astype(np.float64), check, circumstances)

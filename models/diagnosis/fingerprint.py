@@ -71,6 +71,8 @@ class FingerprintError(InputError):
 class Fingerprint:
     """A healthy reference.
 
+    Of a microphone, pressures in Pa stand in the place of accelerations in m/s²; nothing is read from its velocities.
+
     Attributes:
         sample_rate_hz: of what it was made from.
         speed_rpm: of the shaft, or None when unknown; then there are no orders.
@@ -224,7 +226,7 @@ def fingerprint(
     """Return the fingerprint of one stretch of signal.
 
     Args:
-        samples: acceleration (channels, samples) in m/s².
+        samples: acceleration (channels, samples) in m/s², of microphones sound pressure in Pa.
         sample_rate_hz: of the samples.
         speed_rpm: stated shaft speed, or None.
         refine_speed: correct the stated speed by the signal's own comb first.

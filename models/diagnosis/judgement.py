@@ -12,6 +12,8 @@
 6. A bearing line that is deep but not decided (or, without a baseline, faint): uncertain.
 7. The level in some band rose beyond its scatter: changed, cause unknown.
 8. Healthy within its baseline; without one uncertain at a bad level, else no fault found.
+
+A microphone goes the same way, but for step 5 and every level of ISO 20816-3: a sound has no velocity.
 """
 
 from __future__ import annotations
@@ -94,7 +96,8 @@ class Circumstances:
         running: per channel, whether its level is that of a running machine.
         levels_known: samples are in m/s², so levels can be compared with absolute limits.
         gears: wheels whose teeth are counted.
-        rotor: what grew at the shaft's orders over all running channels together, or None.
+        rotor: what grew at the shaft's orders over all running accelerometers together, or None.
+        is_sound: per channel, whether it is a microphone.
     """
 
     sample_rate_hz: float
@@ -110,6 +113,7 @@ class Circumstances:
     levels_known: bool
     gears: tuple[Gear, ...] = ()
     rotor: RotorFinding | None = None
+    is_sound: tuple[bool, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,12 +139,18 @@ class _Running:
     about: Circumstances
 
     @property
+    def is_sound(self) -> bool:
+        return self.about.is_sound[self.row]
+
+    @property
     def velocity_mm_s(self) -> float:
         return float(self.about.now.velocity_mm_s[self.row])
 
     @property
     def is_bad(self) -> bool:
         """Return whether the velocity is bad by ISO 20816-3, in every table of it when the machine is unknown."""
+        if self.is_sound:
+            return False
         if self.zone is not None:
             return self.zone.letter in "CD"
         return self.about.levels_known and self.velocity_mm_s >= BAD_MM_S
@@ -162,13 +172,15 @@ def judge_channel(row: int, name: str, samples: FloatArray, check: SensorCheck, 
     Args:
         row: of the channel in fingerprints.
         name: `{point}.{axis}`.
-        samples: acceleration (samples,) in m/s², finite.
+        samples: acceleration (samples,) in m/s², or sound pressure in Pa, finite.
         check: of its sensor.
         about: what is the same for all channels.
     """
-    velocity = float(about.now.velocity_mm_s[row])
+    is_sound = about.is_sound[row]
+    velocity = math.nan if is_sound else float(about.now.velocity_mm_s[row])
     judged_zone = None
-    if about.machine_group is not None and about.support is not None and about.levels_known and not is_fault(check):
+    is_known = about.levels_known and not is_sound and not is_fault(check)
+    if about.machine_group is not None and about.support is not None and is_known:
         judged_zone = zone(velocity, about.machine_group, about.support)
     bearings = damage = None
     component = point_of(name)
@@ -278,7 +290,8 @@ def _silent(row: int, name: str, check: SensorCheck, about: Circumstances) -> Di
     others_run = any(about.running)
     label = DiagnosisLabel.SENSOR_FAULT if others_run else DiagnosisLabel.MACHINE_OFF
     healthy = None if about.baseline is None else float(about.baseline.acceleration_m_s2[row])
-    return _say(label, name, 0.9, wording.silent(name, check.rms, healthy, others_run=others_run))
+    words = wording.silent(name, check.rms, healthy, others_run=others_run, is_sound=about.is_sound[row])
+    return _say(label, name, 0.9, words)
 
 
 def _judge(channel: _Running) -> Diagnosis:
@@ -325,13 +338,13 @@ def _gear(channel: _Running) -> Diagnosis | None:
         grown = grown_acceleration_m_s2(channel.about.now.order_mm_s[channel.row], before, speed / 60.0)
         if grown > gear.heard.sides:
             return None
-    words = wording.gear(gear, channel.name)
+    words = wording.gear(gear, channel.name, is_sound=channel.is_sound)
     return _say(DiagnosisLabel.GEAR, channel.name, gear.confidence, words, gear.heard.lines(speed / 60.0))
 
 
 def _rotor(channel: _Running) -> Diagnosis | None:
     speed = channel.about.speed.used
-    if speed is None or (channel.baseline is None and not channel.is_bad):
+    if speed is None or channel.is_sound or (channel.baseline is None and not channel.is_bad):
         return None
     healthy = None if channel.baseline is None else channel.baseline.seen_order_mm_s(channel.row)
     if healthy is not None and np.isnan(healthy).all():
@@ -367,7 +380,11 @@ def _strikes_elsewhere(channel: _Running, shaft_hz: float) -> bool:
     baseline, about = channel.baseline, channel.about
     if baseline is None:
         return False
-    rows = [row for row, runs in enumerate(about.running) if runs and not math.isnan(baseline.acceleration_m_s2[row])]
+    rows = [
+        row
+        for row, runs in enumerate(about.running)
+        if runs and not about.is_sound[row] and not math.isnan(baseline.acceleration_m_s2[row])
+    ]
     orders = [grown_acceleration_m_s2(about.now.order_mm_s[row], baseline.order_mm_s[row], shaft_hz) for row in rows]
     grown = np.maximum(about.now.acceleration_m_s2[rows] ** 2 - baseline.acceleration_m_s2[rows] ** 2, 0.0)
     return float(np.sum(np.square(orders))) < LOOSE_ACCELERATION**2 * float(grown.sum())
@@ -405,8 +422,9 @@ def _changed(channel: _Running) -> Diagnosis | None:
         return None
     change = largest_change(channel.about.now, channel.baseline, channel.row)
     if change is None:
-        return _say(DiagnosisLabel.HEALTHY, channel.name, 0.9, wording.unchanged(channel.name), channel.fundamentals)
-    words = wording.changed(channel.name, change)
+        words = wording.unchanged(channel.name, is_sound=channel.is_sound)
+        return _say(DiagnosisLabel.HEALTHY, channel.name, 0.9, words, channel.fundamentals)
+    words = wording.changed(channel.name, change, is_sound=channel.is_sound)
     return _say(DiagnosisLabel.CHANGED, channel.name, 0.8, words, channel.fundamentals)
 
 
@@ -416,7 +434,7 @@ def _nothing(channel: _Running) -> Diagnosis:
         zone_text = f"in zone {channel.zone.letter}" if channel.zone else f"above {BAD_MM_S:g} mm/s"
         words = wording.bad_level(channel.name, channel.velocity_mm_s, zone_text)
         return _say(DiagnosisLabel.UNCERTAIN, channel.name, 0.3, words, lines)
-    words = wording.nothing_found(channel.name, _what_is_missing(channel))
+    words = wording.nothing_found(channel.name, _what_is_missing(channel), is_sound=channel.is_sound)
     return _say(DiagnosisLabel.NO_FAULT_FOUND, channel.name, 0.5, words, lines)
 
 
@@ -424,6 +442,8 @@ def _what_is_missing(channel: _Running) -> str | None:
     if channel.about.speed.used is None:
         return "without a shaft speed the lines of bearings and orders cannot be placed"
     if not channel.kinds:
+        if channel.is_sound:
+            return "no bearing is given"
         return "no bearing is given, so only the shaft's orders were looked at"
     if channel.bearings is not None and not channel.bearings.candidates:
         return f"the record is too short for bearing lines, which need {MIN_TURNS:.0f} turns, better {LONG_TURNS:.0f}"

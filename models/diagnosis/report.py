@@ -58,7 +58,7 @@ class ChannelReport:
             `DE or NDE` where that is open.
         bearings: what the search for bearing lines found, for drawing and tests.
         damage: of a bearing, where it is named.
-        velocity_rms_mm_s: 10 to 1000 Hz.
+        velocity_rms_mm_s: 10 to 1000 Hz; NaN of a microphone, which has none.
         zone: by ISO 20816-3, or None when group and support are not known.
     """
 

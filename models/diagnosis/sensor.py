@@ -5,6 +5,9 @@ the measuring range (these three by `models.signal.quality`, as everywhere) or s
 breaks, spikes that no mass can follow, and a slope towards zero frequency that no machine makes (the "ski slope" of a
 shaken cable or an overloaded amplifier).
 
+Of a microphone less is asked: air swings slowly in every wind, falls silent and cracks without any fault of the sensor,
+so gaps, spikes and slopes are no reason to distrust it.
+
 Two more need something to compare with and are decided by the caller: a level so low that the machine stands still or
 the sensor is dead, and one that is off by the ratio of two units.
 """
@@ -149,12 +152,13 @@ class SensorCheck:
     clipped_heavily: bool = False
 
 
-def check_sensor(samples: NDArray[np.floating], sample_rate_hz: float) -> SensorCheck:
+def check_sensor(samples: NDArray[np.floating], sample_rate_hz: float, *, is_sound: bool = False) -> SensorCheck:
     """Return whether one channel may be judged.
 
     Args:
         samples: one channel (samples,), any unit.
         sample_rate_hz: of the samples.
+        is_sound: of a microphone.
     """
     quality = sample_quality(samples[None, :])[0]
     if QualityCause.NO_DATA in quality or QualityCause.NOT_FINITE in quality:
@@ -179,15 +183,17 @@ def check_sensor(samples: NDArray[np.floating], sample_rate_hz: float) -> Sensor
     if resting:
         found.append((SensorCause.CLIPPED, f"{resting} samples rest at the end of the measuring range"))
     elif not is_coarse(signal):
-        found.extend(filter(None, [_bad_waveform(signal, level, sample_rate_hz)]))
-    if is_ski_slope(level, sample_rate_hz):
+        found.extend(filter(None, [_bad_waveform(signal, level, sample_rate_hz, is_sound=is_sound)]))
+    if not is_sound and is_ski_slope(level, sample_rate_hz):
         words = f"most of the signal lies below {SKI_EDGES_HZ[-1]:.0f} Hz and falls off steeply"
         found.append((SensorCause.SKI_SLOPE, words))
     causes, details = tuple(cause for cause, _ in found), "; ".join(detail for _, detail in found)
     return SensorCheck(causes, details, rms, resting > CLIP_HEAVY_SHARE * signal.size)
 
 
-def _bad_waveform(signal: FloatArray, level: FloatArray, sample_rate_hz: float) -> tuple[SensorCause, str] | None:
+def _bad_waveform(
+    signal: FloatArray, level: FloatArray, sample_rate_hz: float, *, is_sound: bool
+) -> tuple[SensorCause, str] | None:
     """Return the first thing in a waveform that no machine makes, and the words for it."""
     lost = standing_samples(signal)
     if lost > DROPOUT_SHARE * signal.size:
@@ -195,6 +201,8 @@ def _bad_waveform(signal: FloatArray, level: FloatArray, sample_rate_hz: float) 
         return SensorCause.DROPOUT, words
     if is_saturated(level):
         return SensorCause.SATURATED, "its tops are squeezed flat, as by an amplifier that runs into its supply"
+    if is_sound:
+        return None
     gaps, gap_s = broken_contact(level, sample_rate_hz)
     if gaps:
         words = f"the vibration is gone {gaps} times, {gap_s * 1000:.0f} ms in all, and comes back"

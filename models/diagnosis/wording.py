@@ -13,6 +13,7 @@ from models.contract.vocabulary import DiagnosisLabel
 from models.diagnosis.bearing_faults import HARMONICS, Candidate, Doubt, Part
 from models.diagnosis.report import point_of
 from models.diagnosis.sensor import SensorCause
+from models.signal.acoustics import level_db
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,6 +34,8 @@ class Words:
     sentence: str
     next_step: str
 
+
+NOT_HEARD: Final = "Imbalance, misalignment and looseness are not judged by sound: they need an accelerometer."
 
 PART_WORDS: Final = {
     Part.OUTER_RACE: "outer race",
@@ -176,14 +179,15 @@ def rotor(finding: RotorFinding, place: str, *, against_baseline: bool) -> Words
     )
 
 
-def gear(finding: GearFinding, place: str) -> Words:
+def gear(finding: GearFinding, place: str, *, is_sound: bool = False) -> Words:
     """Return the words for damaged teeth."""
     heard = finding.heard
     wheel_hz = heard.mesh_hz / heard.gear.teeth
+    unit = "Pa" if is_sound else "m/s²"
     how = (
         f"together they are {heard.sides / max(heard.mesh, 1e-9):.1f} times as strong as it, which good teeth are not"
         if finding.healthy is None
-        else f"together they grew from {finding.healthy.sides:.2g} to {heard.sides:.2g} m/s²"
+        else f"together they grew from {finding.healthy.sides:.2g} to {heard.sides:.2g} {unit}"
     )
     return Words(
         f"Damaged teeth are likely on the wheel with {heard.gear.teeth} teeth, heard at {place}: "
@@ -210,18 +214,23 @@ def sensor_fault(check: SensorCheck, place: str) -> Words:
     return Words(f"The sensor at {place} cannot be trusted: {check.detail}.", steps[check.causes[0]])
 
 
-def silent(place: str, rms_m_s2: float, healthy_m_s2: float | None, *, others_run: bool) -> Words:
+def silent(place: str, rms: float, healthy_rms: float | None, *, others_run: bool, is_sound: bool = False) -> Words:
     """Return the words for a level so low that nothing turns, or that one sensor alone hears nothing."""
-    against = "" if healthy_m_s2 is None else f", {healthy_m_s2:.2g} m/s² when healthy"
+    against = "" if healthy_rms is None else f", {_level(healthy_rms, is_sound=is_sound)} when healthy"
+    heard = f"{_level(rms, is_sound=is_sound)}{'' if is_sound else ' RMS'}{against}"
     if others_run:
         return Words(
-            f"The sensor at {place} hears nothing ({rms_m_s2:.2g} m/s² RMS{against}) while the others do.",
+            f"The sensor at {place} hears nothing ({heard}) while the others do.",
             "Check the sensor's mounting and cable.",
         )
     return Words(
-        f"The machine is off or the sensor at {place} hangs free: {rms_m_s2:.2g} m/s² RMS{against}.",
+        f"The machine is off or the sensor at {place} hangs free: {heard}.",
         "Nothing, if the machine is meant to stand still.",
     )
+
+
+def _level(rms: float, *, is_sound: bool) -> str:
+    return f"{float(level_db(rms)):.0f} dB re 20 µPa" if is_sound else f"{rms:.2g} m/s²"
 
 
 def process_changed(place: str, healthy_rpm: float, used_rpm: float) -> Words:
@@ -232,22 +241,28 @@ def process_changed(place: str, healthy_rpm: float, used_rpm: float) -> Words:
     )
 
 
-def changed(place: str, change: BandChange) -> Words:
+def changed(place: str, change: BandChange, *, is_sound: bool = False) -> Words:
     """Return the words for a change against the baseline without a recognised cause."""
     what = (
         f"the whole level fell by {-change.change_db:.0f} dB"
         if change.band_hz is None
         else f"the level around {change.band_hz:.0f} Hz rose by {change.change_db:.0f} dB"
     )
+    deaf = f" {NOT_HEARD}" if is_sound else ""
     return Words(
-        f"The vibration at {place} has changed against its baseline ({what}); the cause is not recognised.",
+        f"The {_what(is_sound=is_sound)} at {place} has changed against its baseline ({what}); the cause is not "
+        f"recognised.{deaf}",
         "Ask what was changed on the machine; if nothing was, have it looked at and record longer.",
     )
 
 
-def unchanged(place: str) -> Words:
+def unchanged(place: str, *, is_sound: bool = False) -> Words:
     """Return the words for a machine within its baseline."""
-    return Words(f"The vibration at {place} is within its healthy baseline.", "Nothing.")
+    return Words(f"The {_what(is_sound=is_sound)} at {place} is within its healthy baseline.", "Nothing.")
+
+
+def _what(*, is_sound: bool) -> str:
+    return "sound" if is_sound else "vibration"
 
 
 def bad_level(place: str, velocity_mm_s: float, zone_text: str) -> Words:
@@ -258,11 +273,12 @@ def bad_level(place: str, velocity_mm_s: float, zone_text: str) -> Words:
     )
 
 
-def nothing_found(place: str, missing: str | None) -> Words:
+def nothing_found(place: str, missing: str | None, *, is_sound: bool = False) -> Words:
     """Return the words when no fault shows and no baseline could say more."""
+    deaf = f" {NOT_HEARD}" if is_sound else ""
     if missing is not None:
-        return Words(f"No fault is named at {place}: {missing}.", "Give what is missing, or a healthy baseline.")
+        return Words(f"No fault is named at {place}: {missing}.{deaf}", "Give what is missing, or a healthy baseline.")
     return Words(
-        f"No fault shows at {place}; without a healthy baseline more cannot be said.",
+        f"No fault shows at {place}; without a healthy baseline more cannot be said.{deaf}",
         "Record the healthy machine as a baseline.",
     )
