@@ -2,11 +2,14 @@
 
 Healthy machines imitate the line of a cage: belts, loads that come and go, a rotor that floats. And a damaged roller
 that the cage carries through the load shows the cage's line and one or two harmonics by itself. So a cage is named
-where all of this holds, and a roller (`ball`) is what is said wherever only the first does:
+where all of this holds, in this order:
 
-1. the line of the roller stands clear, and is no multiple of the cage's;
-2. the cage's line is deeper than the roller's;
-3. the cage's harmonics go on far beyond what the passage through the load makes: it knocks.
+1. it knocks: its harmonics go on, far beyond what the passage through the load makes;
+2. once its harmonics are silenced, the line of the roller still stands: it is no multiple of the cage's;
+3. the cage's lines are deeper than the roller's.
+
+Where it knocks and the rest does not hold, a roller or an outer race is not named either: all rollers pass a point of
+the outer race per turn of the cage, and a roller's spin may lie upon a multiple as well.
 
 Source: T. A. Harris and M. N. Kotzalas, Advanced Concepts of Bearing Technology (rollers skid before a cage breaks);
 field practice: a cage line is read together with its rollers, see ISO 13373-3, annex on rolling bearings.
@@ -15,99 +18,137 @@ field practice: a cage line is read together with its rollers, see ISO 13373-3, 
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from models.diagnosis.bearing_faults import (
+    HARMONICS,
+    MASK_BINS,
     MATCHED_SURPRISE,
     NAME_EVIDENCE,
+    SEARCH_RANGE,
     SHORT_NAME_DEPTH,
-    SHORT_NAME_EVIDENCE,
+    SIDEBANDS,
     BearingFinding,
     Doubt,
     Part,
+    search,
 )
 from models.diagnosis.envelope_lines import envelope_lines
 
 if TYPE_CHECKING:
-    from models.diagnosis.bearing_faults import Candidate
-    from models.diagnosis.envelope_lines import FloatArray
+    from collections.abc import Sequence
 
-KNOCKS: Final = (4, 5, 6, 7, 8, 9)
+    from models.diagnosis.bearing_faults import Candidate
+    from models.diagnosis.bearings import Bearing
+    from models.diagnosis.envelope_lines import EnvelopeLines, FloatArray
+
+LOAD_HARMONICS: Final = 3
+"""What passes through the load has so many harmonics of the cage: its form, the square of a cosine to the power of 1.5
+cut at zero, has less than 0.1 of the first in the fourth and 0.03 from the fifth on. A knock has the same in all."""
+KNOCK_HARMONICS: Final = 9
 KNOCK_DEPTH: Final = 0.3
-"""Harmonics that a load zone does not make as deep, relative to the first: its form, the square of a cosine to the
-power of 1.5 cut at zero, has less than 0.1 in the fourth and 0.03 from the fifth on, a knock the same in all."""
-KNOCKS_MIN: Final = 4
-"""So many of them; one or two may fall upon lines of the roller or the shaft."""
-APART: Final = 0.003
-"""A roller's line this near to a multiple of the cage's, relative, is not its own: lines are found no better."""
+"""Depth of those beyond the load's, their median, relative to the deepest of the load's: well above 0.1."""
+GRID_STEPS: Final = 20
+"""Frequencies tried per bin: the ninth harmonic pins the cage down to a ninth of a bin."""
 CAGE_DEEPER: Final = 1.1
 CAGE_RIVALS: Final = 0.5
-"""From this depth on relative to the outer race's line, a knocking cage may be what makes that line."""
+"""From this depth on relative to a named line, a knocking cage may be what makes that line."""
+ROLLER_DEPTH: Final = 0.05
+"""Modulation depth of a roller beside a knocking cage, which has most of the envelope; alone it has 0.2 and more."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Knock:
+    """A cage that knocks: the spectrum it shows in, where, and the deepest of its first lines."""
+
+    cage: Candidate
+    lines: EnvelopeLines
+    found_hz: float
+    depth: float
 
 
 def with_cage(
-    finding: BearingFinding, samples: FloatArray, sample_rate_hz: float, shaft_hz: float, *, speed_in_doubt: bool
+    finding: BearingFinding,
+    samples: FloatArray,
+    sample_rate_hz: float,
+    shaft_hz: float,
+    bearings: Sequence[Bearing],
+    *,
+    speed_in_doubt: bool,
 ) -> BearingFinding:
     """Return the finding with the cage as its named lead where both families stand clear and the cage dominates.
 
     Args:
-        finding: of the bearing's parts, as `judge_bearings` returns it.
+        finding: of the bearings' parts, as `judge_bearings` returns it.
         samples: acceleration of the channel (samples,), any unit.
         sample_rate_hz: of the samples.
         shaft_hz: turns per second.
+        bearings: those of the finding.
         speed_in_doubt: then nothing is named.
     """
-    cage = _dominating(finding, of=Part.BALL)
-    over_race = _dominating(finding, of=Part.OUTER_RACE) if cage is None and finding.named else None
-    knocking = cage or over_race
-    if (
-        knocking is None
-        or speed_in_doubt
-        or knocking.at_edge
-        or not _knocks(knocking, samples, sample_rate_hz, shaft_hz)
-    ):
+    if speed_in_doubt:
         return finding
-    if cage is None:
-        # All rollers pass a point of the outer race per turn of the cage: its line is a multiple of the cage's.
-        return replace(finding, named=False, doubts=(Doubt.STRANGER,))
-    return BearingFinding(cage, named=True, doubts=(), rival=finding.lead, candidates=finding.candidates)
-
-
-def _knocks(cage: Candidate, samples: FloatArray, sample_rate_hz: float, shaft_hz: float) -> bool:
-    """Return whether the harmonics of a cage go on beyond what a load zone makes."""
-    lines = envelope_lines(samples, sample_rate_hz, (KNOCKS[-1] + 1) * cage.found_hz)
-    numbers = np.array(KNOCKS)
-    bins = np.rint(numbers * cage.found_hz / lines.step_hz).astype(int)
-    # The line was searched in half bins, so its harmonics are uncertain by a quarter of their number, and one bin.
-    reach = 1 + (numbers + 3) // 4
-    inside = bins + reach < lines.surprise.size
-    depths = np.array(
-        [
-            math.sqrt(max(0.0, float(lines.depth_squared[bin_ - wide : bin_ + wide + 1].max())))
-            for bin_, wide in zip(bins[inside], reach[inside], strict=True)
-        ]
-    )
-    orders = numbers[inside] * cage.found_hz / shaft_hz
-    apart = np.abs(orders - np.rint(orders)) * shaft_hz > (reach[inside] + 1) * lines.step_hz
-    knocks = (depths >= KNOCK_DEPTH * cage.depth) & apart
-    return int(np.count_nonzero(knocks)) >= KNOCKS_MIN
-
-
-def _dominating(finding: BearingFinding, *, of: Part) -> Candidate | None:
-    """Return a cage whose lines are deeper than those of another part of its bearing, which stands clear as well."""
     for cage in finding.candidates:
-        is_clear = cage.evidence >= SHORT_NAME_EVIDENCE and cage.depth >= SHORT_NAME_DEPTH
-        if cage.part is not Part.CAGE or not is_clear or bool((cage.surprise <= MATCHED_SURPRISE).any()):
+        if cage.part is not Part.CAGE or bool((cage.surprise <= MATCHED_SURPRISE).any()):
             continue
-        for other in finding.candidates:
-            if other.part is not of or other.bearing_index != cage.bearing_index:
-                continue
-            multiple = other.found_hz / cage.found_hz
-            own = abs(multiple - round(multiple)) * cage.found_hz > APART * other.found_hz or of is Part.OUTER_RACE
-            clear = other.evidence >= NAME_EVIDENCE and other.depth >= SHORT_NAME_DEPTH
-            if own and clear and cage.depth >= (CAGE_DEEPER if of is Part.BALL else CAGE_RIVALS) * other.depth:
-                return cage
-    return None
+        bearing = bearings[cage.bearing_index]
+        knock = _knock(cage, samples, sample_rate_hz, shaft_hz, bearing)
+        if knock is None:
+            continue
+        roller = search(_silenced(knock), shaft_hz, bearing, Part.BALL, cage.bearing_index)
+        if roller is not None and _is_clear(roller) and knock.depth >= CAGE_DEEPER * roller.depth:
+            lead = replace(cage, found_hz=knock.found_hz, depth=knock.depth)
+            return BearingFinding(lead, named=True, doubts=(), rival=roller, candidates=finding.candidates)
+        if _may_be_made_by(knock, finding):
+            return replace(finding, named=False, doubts=(Doubt.STRANGER,))
+    return finding
+
+
+def _knock(
+    cage: Candidate, samples: FloatArray, sample_rate_hz: float, shaft_hz: float, bearing: Bearing
+) -> _Knock | None:
+    """Return where and how deeply a cage knocks, None when they do not go on or it lies at the edge."""
+    highest_hz = max((KNOCK_HARMONICS + 1) * bearing.ftf, 2 * HARMONICS * bearing.bsf * 1.02 + SIDEBANDS) * shaft_hz
+    lines = envelope_lines(samples, sample_rate_hz, highest_hz)
+    numbers = np.arange(1, KNOCK_HARMONICS + 1)
+    reach = SEARCH_RANGE[Part.CAGE] * cage.expected_hz
+    tried_hz = cage.expected_hz + np.arange(-reach, reach, lines.step_hz / GRID_STEPS)
+    bins = np.rint(numbers[:, None] * tried_hz / lines.step_hz).astype(np.intp)
+    if int(bins.max()) + 1 >= lines.surprise.size:
+        return None
+    fit = np.log1p(lines.surprise[bins]).sum(axis=0)
+    best = np.flatnonzero(fit == fit.max())
+    if best[0] == 0 or best[-1] == fit.size - 1:
+        return None
+    chosen = bins[:, int(best[best.size // 2])]
+    around = chosen[:, None] + np.array([-1, 0, 1])
+    depths = np.sqrt(np.maximum(lines.depth_squared[around].max(axis=1), 0.0))
+    deepest, beyond = float(depths[:LOAD_HARMONICS].max()), float(np.median(depths[LOAD_HARMONICS:]))
+    stands_out = bool((lines.surprise[around].max(axis=1) > MATCHED_SURPRISE).all())
+    if not stands_out or beyond < max(SHORT_NAME_DEPTH, KNOCK_DEPTH * deepest):
+        return None
+    return _Knock(cage, lines, float(tried_hz[best[best.size // 2]]), deepest)
+
+
+def _silenced(knock: _Knock) -> EnvelopeLines:
+    """Return the spectrum without the harmonics of the cage."""
+    numbers = np.arange(1, math.ceil(knock.lines.max_hz / knock.found_hz) + 1)
+    bins = np.rint(numbers * knock.found_hz / knock.lines.step_hz).astype(np.intp)
+    return knock.lines.without((bins[:, None] + np.arange(-MASK_BINS, MASK_BINS + 1)).ravel())
+
+
+def _is_clear(roller: Candidate) -> bool:
+    """Return whether a roller's line stands by itself, with its first or second harmonic."""
+    own = float(roller.surprise[:2].max()) > MATCHED_SURPRISE
+    return own and roller.evidence >= NAME_EVIDENCE and roller.depth >= ROLLER_DEPTH
+
+
+def _may_be_made_by(knock: _Knock, finding: BearingFinding) -> bool:
+    """Return whether the named line may be a multiple of the turns of a cage that knocks."""
+    lead = finding.lead
+    if lead is None or not finding.named or lead.part not in {Part.BALL, Part.OUTER_RACE}:
+        return False
+    return lead.bearing_index == knock.cage.bearing_index and knock.depth >= CAGE_RIVALS * lead.depth

@@ -207,6 +207,7 @@ def judge_channel(row: int, name: str, samples: FloatArray, check: SensorCheck, 
                 samples,
                 about.sample_rate_hz,
                 about.speed.looked_at / 60.0,
+                [kind.bearing for kind in kinds],
                 speed_in_doubt=about.speed.in_doubt,
             )
             damage = _damage(bearings, kinds)
