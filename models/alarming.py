@@ -18,13 +18,17 @@ rarer) and asks for many of them in a row: what is barely beyond the threshold m
    such as a warm-up or a step of the process, holds it that long.
 8. Active, and `off_windows` judged windows in a row below `off_score` (lower than `on_score`: hysteresis), and
    `off_decisions` in a row of which most windows are and none is at alert: it returns.
+9. A score of a stretch that looks back (a discord of a day and a half) stays high for as long as it looks back at what
+   is over. Where a score of its newest part comes with it (`newest`), the whole raises the alarm and the newest part
+   alone ends it. What raised it cannot raise it again until the whole was below `off_score`, unless it happens anew.
 
 Why a minute, and 10 of 12: on public recordings of healthy machines, thresholds from few learning windows were passed
 20 to 60 times as often as they promised, because real machines wander; persistence over minutes keeps the promise
 (`plantpulse models evaluate false_alarms` measures it). The price is a quarter of an hour for what is not severe.
 
 Source: ISA-18.2 / IEC 62682, alarm hysteresis and on/off delay; ISO 20816-1, section 6 (zones A to D; C is not for
-long-term operation, D causes damage).
+long-term operation, D causes damage). Beyer et al. (2018), The Site Reliability Workbook, chapter 5 (a long window
+raises an alarm, a short one says whether it still is so).
 """
 
 from __future__ import annotations
@@ -201,6 +205,7 @@ class AlarmMemory:
         occurrence: how often it has become active.
         revision: how many reports there have been.
         high_windows: judged windows in a row at a danger score, without a zone to judge it by.
+        is_told: what a score that looks back still sees has been told.
     """
 
     recent: tuple[tuple[float, int], ...] = ()
@@ -212,6 +217,7 @@ class AlarmMemory:
     occurrence: int = 0
     revision: int = 0
     high_windows: int = 0
+    is_told: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,6 +239,7 @@ def step(
     end_ns: int,
     *,
     zone: str | None = None,
+    newest: float | None = None,
 ) -> tuple[AlarmMemory, AlarmChange | None]:
     """Return the memory after one window, and the change that people must be told, if any.
 
@@ -251,9 +258,14 @@ def step(
         judged: whether the window could be judged at all (steady running, good signal, something learnt).
         end_ns: the window's end in ns UTC.
         zone: of ISO 20816-3, A to D; None where it is not known.
+        newest: score of the newest part of what the score looks back at, over at least `off_windows` windows; None
+            where a window is judged by itself.
     """
     if not judged or math.isnan(score):
         return memory, None
+    looks_back = newest is not None and not math.isnan(newest)
+    if newest is not None and looks_back:
+        memory, score = _as_it_is_now(memory, settings, score, newest)
     counted = settings.counts_for(score, zone)
     high_windows = memory.high_windows + 1 if zone is None and score >= settings.danger_score else 0
     memory = replace(
@@ -267,7 +279,7 @@ def step(
     if memory.high_windows >= settings.danger_windows:
         level = max(level, settings.danger_score)
     if memory.active:
-        return _step_active(memory, settings, counted, level)
+        return _step_active(memory, settings, counted, level, looks_back=looks_back)
     if level < settings.on_score:
         return memory, None
     begun = [at for scored, at in memory.recent if scored >= settings.alert_score] if fast else []
@@ -322,13 +334,25 @@ def revise(memory: AlarmMemory) -> tuple[AlarmMemory, AlarmChange]:
     return _changed(memory)
 
 
+def _as_it_is_now(
+    memory: AlarmMemory, settings: AlarmSettings, score: float, newest: float
+) -> tuple[AlarmMemory, float]:
+    """Return the memory, and the score that counts of one that looks back at what may be over."""
+    if memory.active:
+        return replace(memory, is_told=True), newest
+    is_told = memory.is_told and score >= settings.off_score
+    return replace(memory, is_told=is_told), min(score, newest) if is_told else score
+
+
 def _step_active(
-    memory: AlarmMemory, settings: AlarmSettings, counted: float, level: float
+    memory: AlarmMemory, settings: AlarmSettings, counted: float, level: float, *, looks_back: bool
 ) -> tuple[AlarmMemory, AlarmChange | None]:
     quiet_windows = min(memory.quiet_windows + 1, settings.off_windows) if counted < settings.off_score else 0
     memory = replace(memory, quiet_windows=quiet_windows)
     quiet_decisions = len(tuple(itertools.takewhile(lambda one: one.is_quiet, reversed(memory.decisions))))
-    if quiet_windows >= settings.off_windows and quiet_decisions >= settings.off_decisions:
+    # What looks back over so many windows has been quiet in them.
+    has_been_quiet = quiet_windows >= settings.off_windows or (looks_back and quiet_windows > 0)
+    if has_been_quiet and quiet_decisions >= settings.off_decisions:
         # What was recent belongs to the occurrence that has ended and must not help to start the next one.
         return _changed(replace(memory, active=False, quiet_windows=0, recent=(), decisions=(), high_windows=0))
     severity = settings.severity(level)

@@ -168,6 +168,46 @@ def test_a_severe_score_that_comes_again_each_minute_is_one_alarm_and_ends_three
     assert 2 * 60.0 <= changes[1][0] - 19 * 60.0 - 2.5 <= 4 * 60.0
 
 
+def looking_back(levels, newest, memory=None):
+    """Return the memory and the changes of hourly scores that look back, under the default profile."""
+    memory, changes = memory or AlarmMemory(), []
+    for hour, (level, part) in enumerate(zip(levels, newest, strict=True)):
+        memory, change = alarming.step(memory, SHIPPED, level, judged=True, end_ns=hour * 3_600 * 10**9, newest=part)
+        if change:
+            changes.append((hour, change.state))
+    return memory, changes
+
+
+def test_what_is_over_ends_its_alarm_although_the_window_still_sees_it_and_is_told_once():
+    # An excursion of six hours in a window of a day and a half, the newest half day of which has forgotten it.
+    _, changes = looking_back([1.3] * 36 + [0.4] * 24, [1.6] * 18 + [0.3] * 42)
+    assert changes == [(9, AlarmState.ACTIVE), (20, AlarmState.RETURNED)]
+
+
+def test_what_lasts_does_not_end_its_alarm():
+    assert looking_back([1.3] * 500, [1.1] * 500)[1] == [(9, AlarmState.ACTIVE)]
+    # Nor does what comes back every other hour.
+    assert looking_back([1.3] * 500, [1.1, 0.3] * 250)[1] == [(9, AlarmState.ACTIVE)]
+
+
+def test_what_happens_anew_is_told_anew_although_the_window_still_sees_what_was_before():
+    _, changes = looking_back([1.3] * 60, [1.6] * 12 + [0.3] * 10 + [1.6] * 38)
+    assert changes == [(9, AlarmState.ACTIVE), (14, AlarmState.RETURNED), (31, AlarmState.ACTIVE)]
+
+
+def test_once_the_window_was_quiet_it_raises_an_alarm_by_itself_again():
+    _, changes = looking_back([1.3] * 20 + [0.7] + [1.3] * 20, [1.6] * 12 + [0.3] * 29)
+    assert [hour for hour, state in changes if state is AlarmState.ACTIVE] == [9, 30]
+
+
+def test_where_the_newest_part_cannot_be_judged_the_window_judges_alone():
+    for newest in (None, math.nan):
+        assert looking_back([1.3] * 30 + [0.4] * 30, [newest] * 60)[1] == [
+            (9, AlarmState.ACTIVE),
+            (39, AlarmState.RETURNED),
+        ]
+
+
 def test_the_gateways_configuration_ships_the_same_profile():
     from edge_agent.configuration import AlarmTable
 

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 MONTH_S: Final = 365.25 / 12.0 * 86_400.0
 CONFIDENCE: Final = 0.95
+MOST_IN_ALARM_PERCENT: Final = 0.5
+OTHER_NEWEST_BLOCKS: Final = (3, 6, 9, 18, 24, 36)
+"""Hours that could end an alarm of the discord; the last is its whole window."""
 
 SETS: Final[Mapping[str, Callable[[Path], list[Stretch]]]] = {
     "femto": healthy_stretches.of_femto,
@@ -41,8 +44,11 @@ PROTOCOL: Final = (
     "bearing in the first half of test 2, what was not learnt of the healthy CWRU, gearbox and drill-press recordings, "
     "SKAB's anomaly-free experiment after an hour and its others from row 400 until the anomaly. Decisions are made "
     "each minute, or each snapshot where those are rarer; recordings of seconds (CWRU, gearbox, drill press) are a "
-    "time-lapse, one window one decision. *_with_nab adds NAB's temperature outside its labelled windows, by "
-    "the discord detector with a decision an hour. Margin and persistence were chosen on these sets. This much data "
+    "time-lapse, one window one decision. *_with_nab adds NAB's temperature outside its labelled windows, by the "
+    "discord detector with a decision an hour: its window of 36 h raises an alarm, its newest 12 h end it. That rule "
+    "was made after this series had stood in alarm for a day when the machine was back where it had been; how many "
+    "other lengths keep to 0.5 % is printed. Alarms between the labelled precursor and the failure count as false, and "
+    "no pipeline of a gateway runs this detector yet. Margin and persistence were chosen on these sets. This much data "
     "cannot prove a rate: the interval says what it is compatible with, and machines in a plant stop, start and change "
     "more than these do."
 )
@@ -74,9 +80,7 @@ def evaluate(folder: Path) -> Evaluation:
         "false_alarms_per_machine_month": _per(alarms, months),
         "at_least_per_machine_month_95": _per(low, months),
         "at_most_per_machine_month_95": _per(high, months),
-        "time_in_alarm_percent": round(
-            100.0 * sum(one.alarmed_s for one in stretches) / max(sum(one.judged_s for one in stretches), 1.0), 3
-        ),
+        "time_in_alarm_percent": _in_alarm_percent(stretches),
         "degradations": sum(one.degradations for one in stretches),
         "degradations_found": sum(one.found for one in stretches),
         "events_of_minutes": sum(one.events for one in stretches),
@@ -86,7 +90,7 @@ def evaluate(folder: Path) -> Evaluation:
     }
     if (folder / "nab").is_dir():
         more = healthy_stretches.of_nab(folder / "nab")
-        pooled |= _with_nab([*stretches, *more], more)
+        pooled |= _with_nab([*stretches, *more], more) | _other_lengths(folder / "nab", stretches)
         stretches += more
     if "skab" in present:
         impatient = healthy_stretches.anomaly_free(folder / "skab", skab.LEARNT_ROWS)
@@ -106,10 +110,28 @@ def _with_nab(all_stretches: list[Stretch], nab: list[Stretch]) -> dict[str, Val
         "false_alarms_per_machine_month_with_nab": _per(alarms, months),
         "at_least_per_machine_month_95_with_nab": _per(low, months),
         "at_most_per_machine_month_95_with_nab": _per(high, months),
-        "time_in_alarm_percent_with_nab": round(100.0 * sum(one.alarmed_s for one in all_stretches) / judged_s, 3),
+        "time_in_alarm_percent_with_nab": _in_alarm_percent(all_stretches),
         "nab_events": sum(one.events for one in nab),
         "nab_events_found": sum(one.events_found for one in nab),
     }
+
+
+def _other_lengths(folder: Path, stretches: list[Stretch]) -> dict[str, Value]:
+    """Return what time in alarm becomes where other lengths of the newest part end the alarms of NAB's temperature."""
+    percents = []
+    for blocks in OTHER_NEWEST_BLOCKS:
+        more = healthy_stretches.of_nab(folder, blocks)
+        percents.append(_in_alarm_percent([*stretches, *more]))
+    return {
+        "nab_other_lengths_tried": len(percents),
+        "nab_other_lengths_within_half_a_percent": sum(percent <= MOST_IN_ALARM_PERCENT for percent in percents),
+        "time_in_alarm_percent_with_nab_if_the_whole_window_ends_it": percents[-1],
+    }
+
+
+def _in_alarm_percent(stretches: list[Stretch]) -> float:
+    judged_s = sum(one.judged_s for one in stretches)
+    return round(100.0 * sum(one.alarmed_s for one in stretches) / max(judged_s, 1.0), 3)
 
 
 def _per(count: float, months: float) -> float | None:

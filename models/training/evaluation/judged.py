@@ -145,20 +145,23 @@ def through_judges(
 
 
 def through_scores(
-    times_s: Sequence[float], score: Callable[[int, bool], float], settings: PipelineSettings = SHIPPED
+    times_s: Sequence[float],
+    score: Callable[[int, bool], tuple[float, float | None]],
+    settings: PipelineSettings = SHIPPED,
 ) -> Judged:
     """Return what the alarm condition makes of the scores of any detector.
 
     Args:
         times_s: of the rows.
-        score: from the row's number and whether an alarm stands, to its score; NaN where it was not judged.
+        score: from the row's number and whether an alarm stands, to its score, NaN where it was not judged, and that
+            of the newest part of what it looks back at (`alarming.step`).
         settings: what judges.
     """
     memory, collected = AlarmMemory(), _Collected()
     for row, time_s in enumerate(times_s):
         end_ns = round(time_s * NS_PER_S)
-        one = score(row, memory.active)
-        memory, change = alarming.step(memory, settings.alarm, one, not math.isnan(one), end_ns)
+        one, newest = score(row, memory.active)
+        memory, change = alarming.step(memory, settings.alarm, one, not math.isnan(one), end_ns, newest=newest)
         collected.add(end_ns, one, "", change)
     return collected.judged()
 

@@ -29,6 +29,7 @@ def test_healthy_machines_alarm_at_most_twice_a_month_and_hardly_any_of_the_time
 def test_with_months_of_one_temperature_the_rate_still_holds_and_its_events_are_found(result):
     assert result.pooled["machine_months_with_nab"] > 2.0
     assert result.pooled["false_alarms_per_machine_month_with_nab"] <= 2.0
+    assert result.pooled["time_in_alarm_percent_with_nab"] <= 0.5
     assert result.pooled["nab_events_found"] == result.pooled["nab_events"] == 4
 
 
@@ -53,6 +54,14 @@ def test_the_interval_is_stated_and_what_it_cannot_prove(result):
     # Said, not hidden: what a hasty learning costs, what a neighbour feels, what is over before ten minutes are.
     assert pooled["skab_anomaly_free_alarms_if_learnt_for_400_s"] >= 1
     assert pooled["events_of_minutes_found"] >= 0.5 * pooled["events_of_minutes"]
+
+
+@pytest.mark.needs(*NEEDED, "recordings/nab")
+def test_that_other_lengths_would_not_all_have_kept_it_is_said(result):
+    pooled = result.pooled
+    assert 0 < pooled["nab_other_lengths_within_half_a_percent"] < pooled["nab_other_lengths_tried"]
+    assert pooled["time_in_alarm_percent_with_nab_if_the_whole_window_ends_it"] > 0.5
+    assert "no pipeline of a gateway runs this detector yet" in result.protocol
 
 
 def test_a_folder_without_any_of_the_sets_is_refused_by_name(tmp_path):
