@@ -6,8 +6,9 @@
    alarm of its own,
 2. features of all channels at once,
 3. operating state: only steady running is judged, each steady condition against its own baseline; one that is first
-   seen after another has been learnt is *unknown* until it has been learnt too. The ISO zone needs no baseline,
-4. score: learning until the baseline is there; then 1.0 = threshold. The ISO 20816-3 zone judges from the first day,
+   seen after another has been learnt is *unknown* until it has been learnt too,
+4. score: learning until the baseline is there; then 1.0 = threshold. The velocity of every channel is judged from the
+   first day, by the zones of ISO 20816-3 and by its alarm and trip limits,
 5. the alarm condition (`models.alarming`),
 6. the baseline follows the machine while it is normal,
 7. the summary of the interval; one that closed is handed out.
@@ -19,7 +20,6 @@ continues to the bit, so a window that is seen again after a restart gives the s
 from __future__ import annotations
 
 import hashlib
-from bisect import bisect_left
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -33,6 +33,7 @@ from models.contract.vocabulary import TRANSIENT, UNKNOWN, QualityCause, is_stea
 from models.detectors.calibration import MIN_WINDOWS
 from models.detectors.scaling import row_medians
 from models.detectors.table import DETECTORS
+from models.diagnosis.iso20816 import VelocityLimits
 from models.frozen import replace
 from models.line_shift import REMEMBERED, Lines, is_moving, line_spectrum
 from models.operating_state import LearntLevel, OperatingSettings
@@ -42,13 +43,14 @@ from models.signal.machine_features import MachineFeatures
 from models.summarising import Judgement, SummaryFacts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
     from models.alarming import AlarmChange
     from models.context import ContextChannel
     from models.contract.records import Summary
+    from models.diagnosis.iso20816 import Crossing, UserBands
     from models.learning import Baseline
     from models.signal.windows import Window
 
@@ -62,8 +64,8 @@ SENSOR_ALARM: Final = AlarmSettings(
 """Five windows without a break are no loose moment of a plug. Alert: nobody is watching the machine meanwhile."""
 HEALTH_SMOOTHING: Final = 0.2
 """Weight of the newest window in the health index: it follows within about ten windows and does not twitch."""
-ZONE_RETURN_MARGIN: Final = 1.05
-"""While the alarm stands, a zone is left only 5 % below its boundary."""
+LIMIT_RETURN_MARGIN: Final = 1.05
+"""While the alarm stands, a limit of the velocity is left only 5 % below it."""
 HEALTH_CAP_BY_ZONE: Final = {"C": 50.0, "D": 20.0}
 """A machine that always shook too much is like its baseline and still not healthy."""
 
@@ -80,6 +82,7 @@ class PipelineSettings:
         sound_channels: names of those that are microphones, in Pa; the others are accelerometers.
         speed_rpm: nominal speed, or None.
         machine_group, support: ISO 20816-3; both or none.
+        bands: limits of the velocity that a person set; they go before those of the standard.
         learning_windows: so many good windows make the baseline of a condition, at least 8.
         tracking_decisions: time constant with which an old baseline follows a normal machine, in decisions of the
             alarm (300 minutes: five hours; a third of it follows faults away sooner).
@@ -98,6 +101,7 @@ class PipelineSettings:
     speed_rpm: float | None = None
     machine_group: int | None = None
     support: str | None = None
+    bands: UserBands | None = None
     learning_windows: int = 60
     tracking_decisions: int = 300
     summary_interval_s: float = 60.0
@@ -125,6 +129,7 @@ class Outcome:
         summary: one that this window closed.
         summary_key: (epoch, first window index) of that summary, for its record id.
         baseline: what is normal now, (channels, features) in the features' units; None before it is learnt.
+        crossing: the velocity that is above its alarm or trip limit in this window, None where none is.
     """
 
     features: NDArray[np.float32] | None
@@ -139,6 +144,25 @@ class Outcome:
     summary: Summary | None
     summary_key: tuple[int, int] | None
     baseline: NDArray[np.float32] | None
+    crossing: Crossing | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Velocity:
+    """What is to be said of a window's velocity.
+
+    Attributes:
+        zone: of the worst channel.
+        crossing: of an alarm or trip limit.
+        is_held: it keeps an alarm that stands.
+    """
+
+    zone: str | None
+    crossing: Crossing | None
+    is_held: bool
+
+
+_NO_VELOCITY: Final = _Velocity(None, None, is_held=False)
 
 
 class PipelineSettingsError(InputError):
@@ -198,8 +222,7 @@ class Pipeline:
             raise PipelineSettingsError(f"machine {settings.machine}: none of its features can be judged; add another")
         _check_detectors(settings, learning.judged(names))
         self._nothing_normal = np.full((len(settings.channel_names), len(names)), np.nan, np.float32)
-        has_velocity = self._velocity_index is not None and not all(is_sound)
-        self._zone = _zone_judge(settings) if has_velocity else None
+        self.limits = _velocity_limits(settings, is_sound, has_velocity=self._velocity_index is not None)
         told = (self.extractor.hash, settings.channel_names, settings.detectors, settings.learning_windows)
         self.signature = hashlib.blake2b(repr(told).encode(), digest_size=8).hexdigest()
 
@@ -218,7 +241,7 @@ class Pipeline:
         """
         state = PipelineState.from_bytes(data)
         if state.signature == self.signature:
-            return state
+            return self._with_healthy_velocities(state)
         return PipelineState(signature=self.signature, alarm=state.alarm, sensor_alarm=state.sensor_alarm)
 
     def step(self, state: PipelineState, window: Window) -> tuple[PipelineState, Outcome]:
@@ -283,35 +306,34 @@ class Pipeline:
             end_ns=window.end_ns,
         )
         state = replace(state, operating=operating)
-        score = zone = health = change = baseline = None
+        score = health = change = baseline = None
         if is_steady(operating.state):
             vector = learning.to_vector(amplitudes[:, self._judged])
             baseline = state.baseline(operating.state)
             score = None if baseline is None else baseline.score(vector)
             state = self._watch_lines(state, window, score)
             operating = state.operating
+        velocity = self._velocity_of(state, features)
         if is_steady(operating.state):
-            zone = self._zone_of(features, 1.0)
             if baseline is not None and score is not None:
-                state, health = self._health(state, score, baseline, zone)
-            state, change = self._alarm(state, score, zone, features, window, clipped=clipped)
+                state, health = self._health(state, score, baseline, velocity)
+            state, change = self._alarm(state, score, velocity, window, clipped=clipped)
             if not clipped:
-                state = self._learn(state, vector, window.end_ns, score, zone)
+                state = self._learn(state, vector, window.end_ns, score, velocity)
         else:
             score = baseline = None
-        if operating_state.is_running(operating.state) and not is_steady(operating.state):
-            zone = self._zone_of(features, 1.0)
-            if zone in HEALTH_CAP_BY_ZONE:
-                state, change = self._alarm(state, None, zone, features, window, clipped=clipped)
+            if velocity.crossing is not None:
+                state, change = self._alarm(state, None, velocity, window, clipped=clipped)
         progress = _progress(state, operating.state, self.settings.learning_windows)
         # What has not been learnt is not named as if it were known: its windows belong to no baseline's trend.
         name = UNKNOWN if operating.is_new and state.baseline(operating.state) is None else operating.state
         state, summary, key = self._turn_summary(state, window, name)
         assert state.summary is not None  # noqa: S101 - _turn_summary opened it
-        judgement = Judgement(score, health, zone, progress)
+        judgement = Judgement(score, health, velocity.zone, progress)
         opened = summarising.add(state.summary, self.facts, features.ravel(), window.end_ns, judgement)
         normal = None if baseline is None else self._normal(baseline)
-        outcome = Outcome(features, name, score, health, zone, progress, change, None, (), summary, key, normal)
+        told = (change, None, (), summary, key, normal, velocity.crossing)
+        outcome = Outcome(features, name, score, health, velocity.zone, progress, *told)
         return replace(state, summary=opened), outcome
 
     def process_change(self, state: PipelineState, outcome: Outcome) -> ProcessChange | None:
@@ -322,7 +344,8 @@ class Pipeline:
             outcome: of the window.
         """
         baseline = state.baseline(outcome.operating_state)
-        if baseline is None or outcome.features is None or outcome.zone in HEALTH_CAP_BY_ZONE:
+        is_too_high = outcome.crossing is not None or outcome.zone in HEALTH_CAP_BY_ZONE
+        if baseline is None or outcome.features is None or is_too_high:
             return None
         vector = learning.to_vector(self.extractor.amplitudes(outcome.features)[:, self._judged])
         on_score = self.settings.alarm.on_score
@@ -370,43 +393,85 @@ class Pipeline:
             return float(row_medians(amplitudes[None, self._leading, self._rms_index])[0])
         return float(np.median(np.sqrt(np.mean(np.square(window.samples[self._leading]), axis=1))))
 
-    def _zone_of(self, features: NDArray[np.float32], margin: float) -> str | None:
-        if self._zone is None or self._velocity_index is None:
-            return None
-        return self._zone(margin * float(features[self._leading, self._velocity_index].max()))
+    def _velocity_of(self, state: PipelineState, features: NDArray[np.float32]) -> _Velocity:
+        """Return what is to be said of the velocity, nothing where the machine does not run."""
+        name = state.operating.state
+        if self.limits is None or not operating_state.is_running(name):
+            return _NO_VELOCITY
+        velocities = features[self._leading, self._velocity_index].tolist()
+        baselines = state.healthy_mm_s.get(name)
+        crossing = self.limits.crossed(velocities, baselines)
+        is_held = state.alarm.active and (
+            crossing is not None or self.limits.crossed(velocities, baselines, margin=LIMIT_RETURN_MARGIN) is not None
+        )
+        return _Velocity(self.limits.zone(max(velocities)), crossing, is_held)
+
+    def _healthy_velocities(self, learnt: Baseline) -> tuple[float, ...]:
+        """Return the velocity of each channel as it was learnt: a limit does not follow the machine."""
+        column = int(np.searchsorted(self._judged, self._velocity_index or 0))
+        centre = learnt.fit.scaling.centre.reshape(learnt.fit.channels, -1)[self._leading, column]
+        return tuple(float(f"{velocity:.6g}") for velocity in np.exp(centre))
+
+    def _with_healthy_velocities(self, state: PipelineState) -> PipelineState:
+        """Return the state with the healthy velocity of everything that has been learnt; limits may be newer."""
+        if self.limits is None:
+            return state
+        missing = {
+            name: self._healthy_velocities(known)
+            for name, known in state.learnt.items()
+            if isinstance(known, learning.Baseline) and name not in state.healthy_mm_s
+        }
+        return replace(state, healthy_mm_s={**state.healthy_mm_s, **missing}) if missing else state
 
     def _health(
-        self, state: PipelineState, score: float, baseline: Baseline, zone: str | None
+        self, state: PipelineState, score: float, baseline: Baseline, velocity: _Velocity
     ) -> tuple[PipelineState, float]:
         before = state.smoothed_score
         smoothed = score if before is None else before + HEALTH_SMOOTHING * (score - before)
-        index = min(health_index(smoothed, baseline.typical_score), HEALTH_CAP_BY_ZONE.get(zone or "", 100.0))
-        return replace(state, smoothed_score=smoothed), index
+        cap = HEALTH_CAP_BY_ZONE.get(velocity.zone or "", 100.0)
+        if velocity.crossing is not None:
+            cap = min(cap, HEALTH_CAP_BY_ZONE["D" if velocity.crossing.is_trip else "C"])
+        return replace(state, smoothed_score=smoothed), min(health_index(smoothed, baseline.typical_score), cap)
 
     def _alarm(
-        self,
-        state: PipelineState,
-        score: float | None,
-        zone: str | None,
-        features: NDArray[np.float32],
-        window: Window,
-        *,
-        clipped: bool,
+        self, state: PipelineState, score: float | None, velocity: _Velocity, window: Window, *, clipped: bool
     ) -> tuple[PipelineState, AlarmChange | None]:
         settings = self.settings.alarm
         # The margin keeps an alarm that stands; it makes none more severe.
-        held = state.alarm.active and self._zone_of(features, ZONE_RETURN_MARGIN) in {"C", "D"}
-        counted = max(score or 0.0, settings.on_score if held else 0.0)
+        counted = max(score or 0.0, settings.on_score if velocity.is_held else 0.0)
+        counted, zone = self._weighed(counted, velocity)
         raises = settings.counts_for(counted, zone) >= settings.on_score
-        judged = (score is not None or zone is not None) and (not clipped or raises)
+        judged = (score is not None or self.limits is not None) and (not clipped or raises)
         alarm, change = alarming.step(state.alarm, settings, counted, judged, window.end_ns, zone=zone)
         return replace(state, alarm=alarm), change
 
+    def _weighed(self, score: float, velocity: _Velocity) -> tuple[float, str | None]:
+        """Return score and zone as the alarm condition is to count them.
+
+        Above the trip is danger, as zone D. Above the alarm is alert, and with a danger score danger where the zone is
+        not for long-term operation either: a quiet machine that doubled its velocity is still a quiet machine. Below
+        its alarm nothing speaks for danger, whatever the zone: its baseline, or a person, says that it may be so.
+        """
+        crossing = velocity.crossing
+        nothing_absolute = "B" if self.limits is not None and self.limits.has_trip else None
+        if crossing is None:
+            return score, nothing_absolute
+        if crossing.is_trip:
+            return score, "D"
+        if velocity.zone in HEALTH_CAP_BY_ZONE:
+            return score, "C"
+        return max(score, self.settings.alarm.alert_score), nothing_absolute
+
     def _learn(
-        self, state: PipelineState, vector: NDArray[np.float32], end_ns: int, score: float | None, zone: str | None
+        self,
+        state: PipelineState,
+        vector: NDArray[np.float32],
+        end_ns: int,
+        score: float | None,
+        velocity: _Velocity,
     ) -> PipelineState:
-        """Learn from a window, or follow it; never from a machine in alarm or one that ISO calls dangerous."""
-        if state.alarm.active or zone == "D":
+        """Learn from a window, or follow it; never from a machine in alarm or one that should be stopped."""
+        if state.alarm.active or (velocity.crossing is not None and velocity.crossing.is_trip):
             return state
         name, settings = state.operating.state, self.settings
         known = state.learnt.get(name) or learning.begin(vector.size)
@@ -422,6 +487,7 @@ class Pipeline:
             )
             if isinstance(known, learning.Baseline):
                 state = replace(state, learnt_level=self._quietest(state.learnt_level, known))
+                state = self._with_healthy_velocities(state.with_learnt(name, known))
         elif score is not None:
             known = known.followed(
                 vector,
@@ -499,11 +565,17 @@ def _check_detectors(settings: PipelineSettings, feature_names: tuple[str, ...])
         )
 
 
-def _zone_judge(settings: PipelineSettings) -> Callable[[float], str] | None:
-    if settings.machine_group is None or settings.support is None:
+def _velocity_limits(
+    settings: PipelineSettings, is_sound: Sequence[bool], *, has_velocity: bool
+) -> VelocityLimits | None:
+    """Return what judges the velocity of the channels that have one, None where nothing is stated to judge it by."""
+    names = [name for name, sound in zip(settings.channel_names, is_sound, strict=True) if not sound]
+    if not has_velocity or not names:
+        if settings.bands is not None:
+            raise PipelineSettingsError(
+                f"machine {settings.machine}: no channel has a velocity that bands could judge; leave them out, or "
+                "measure acceleration and keep the feature velocity_rms"
+            )
         return None
-    from models.diagnosis.iso20816 import zone
-
-    # Group and support are looked up once, not with every window.
-    boundaries = zone(0.0, settings.machine_group, settings.support).boundaries_mm_s
-    return lambda velocity_rms_mm_s: "ABCD"[bisect_left(boundaries, velocity_rms_mm_s)]
+    limits = VelocityLimits(names, settings.machine_group, settings.support, settings.bands)
+    return limits if limits.has_any else None

@@ -35,7 +35,9 @@ class PipelineState:
         signature: of features, channels and detectors that the baselines were learnt with.
         operating: what the machine was doing.
         learnt: by operating state, what is being or has been learnt.
-        learnt_rms_m_s2: broadband level of the quietest baseline, None before there is one.
+        learnt_level: broadband level of the quietest baseline, None before there is one.
+        healthy_mm_s: by operating state that has been learnt, velocity RMS of each channel that has one, when healthy;
+            only where there are limits on it.
         alarm, sensor_alarm: the two alarm conditions.
         smoothed_score: behind the health index.
         lines: by operating state, the lines that were learnt; only where no speed is measured.
@@ -47,6 +49,7 @@ class PipelineState:
     operating: OperatingMemory = field(default_factory=OperatingMemory)
     learnt: Mapping[str, Learning | Baseline] = field(default_factory=dict)
     learnt_level: LearntLevel | None = None
+    healthy_mm_s: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     alarm: AlarmMemory = field(default_factory=AlarmMemory)
     sensor_alarm: AlarmMemory = field(default_factory=AlarmMemory)
     smoothed_score: float | None = None
@@ -86,6 +89,7 @@ class PipelineState:
             "operating": asdict(self.operating),
             "learnt": [[name, isinstance(known, Baseline)] for name, known in self.learnt.items()],
             "learnt_level": None if self.learnt_level is None else asdict(self.learnt_level),
+            "healthy_mm_s": [[name, velocities] for name, velocities in self.healthy_mm_s.items()],
             "alarm": asdict(self.alarm),
             "sensor_alarm": asdict(self.sensor_alarm),
             "smoothed_score": self.smoothed_score,
@@ -123,6 +127,7 @@ class PipelineState:
             ),
             learnt=learnt,
             learnt_level=None if level is None else LearntLevel(**level),
+            healthy_mm_s={name: tuple(velocities) for name, velocities in fields.values.get("healthy_mm_s", ())},
             alarm=alarm_memory(fields.value("alarm")),
             sensor_alarm=alarm_memory(fields.value("sensor_alarm")),
             smoothed_score=fields.value("smoothed_score"),
