@@ -1,8 +1,14 @@
 """What becomes of an alarm: the gateway's reports on one side, what people do on the other. Pure.
 
-The gateway owns the condition (active, returned, how often, how bad), people own the answer (acknowledged; shelving
-and outcomes come with their own step). Neither overwrites the other, so there is no conflict to resolve: the state
-that people see is computed from both.
+The gateway owns the condition (active, returned, how often, how bad), people own the answer: acknowledged, shelved
+until a time, out of service, suppressed while the machine is in maintenance, reset. Neither overwrites the other, so
+there is no conflict to resolve: the state that people see is computed from both (`Standing.state`), in this order:
+
+1. out of service, suppressed, shelved: nobody is asked for anything, but everything is still written down,
+2. active: unacknowledged or acknowledged,
+3. returned: unacknowledged, then latched if it was dangerous and nobody has reset it, then normal.
+
+An alarm that comes back from 1 while it is active wants to be seen again: what was known before is old.
 
 Source: ISA-18.2-2016, figure 4, alarm state transitions; wire.md 6, who owns what.
 """
@@ -11,7 +17,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from cloud.errors import ConflictError
 from models.contract.vocabulary import AlarmState, DiagnosisLabel, Severity
@@ -19,7 +25,11 @@ from models.contract.vocabulary import AlarmState, DiagnosisLabel, Severity
 if TYPE_CHECKING:
     from models.contract.records import AlarmReport
 
-NS_PER_MS = 1_000_000
+NS_PER_MS: Final = 1_000_000
+LONGEST_SHELVING_MS: Final = 7 * 86_400_000
+"""Whoever does not want an alarm for longer wants it out of service, and says so."""
+LATCHING: Final = Severity.DANGER
+"""Returns of it are not trusted: a bearing about to break gets quieter before it does."""
 
 
 class DeskState(StrEnum):
@@ -28,10 +38,19 @@ class DeskState(StrEnum):
     UNACKNOWLEDGED = "unacknowledged"
     ACKNOWLEDGED = "acknowledged"
     RETURNED_UNACKNOWLEDGED = "returned_unacknowledged"
+    LATCHED = "latched"
     NORMAL = "normal"
+    SHELVED = "shelved"
+    SUPPRESSED = "suppressed"
+    OUT_OF_SERVICE = "out_of_service"
 
 
-OPEN_STATES = (DeskState.UNACKNOWLEDGED, DeskState.ACKNOWLEDGED, DeskState.RETURNED_UNACKNOWLEDGED)
+OPEN_STATES: Final = (
+    DeskState.UNACKNOWLEDGED,
+    DeskState.ACKNOWLEDGED,
+    DeskState.RETURNED_UNACKNOWLEDGED,
+    DeskState.LATCHED,
+)
 """States in which an alarm still wants something from somebody."""
 
 
@@ -45,6 +64,14 @@ class Happening(StrEnum):
     DIAGNOSIS_REVISED = "diagnosis_revised"
     REPORTED_LATE = "reported_late"
     ACKNOWLEDGED = "acknowledged"
+    SHELVED = "shelved"
+    UNSHELVED = "unshelved"
+    SHELVING_ENDED = "shelving_ended"
+    OUT_OF_SERVICE = "out_of_service"
+    IN_SERVICE = "in_service"
+    SUPPRESSED = "suppressed"
+    NO_LONGER_SUPPRESSED = "no_longer_suppressed"
+    RESET = "reset"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +85,20 @@ class Acknowledgement:
 
 
 @dataclass(frozen=True, slots=True)
+class Withholding:
+    """Why an alarm asks nobody for anything just now.
+
+    Attributes:
+        until_ms: when that ends by itself; None: when somebody says so.
+    """
+
+    by: str
+    at_ms: int
+    reason: str
+    until_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Standing:
     """Where an alarm stands.
 
@@ -65,6 +106,8 @@ class Standing:
         edge_id, revision: the report that counts; a lower revision of the same id is history.
         late: raised before the gateway's connection that brought it.
         acknowledgement: None until somebody has, and again after it was raised anew or got worse.
+        latched: it was dangerous since the last reset.
+        shelving, service, suppression: why it is withheld, from each of the three.
     """
 
     edge_id: str
@@ -77,13 +120,25 @@ class Standing:
     changed_ms: int
     late: bool
     acknowledgement: Acknowledgement | None = None
+    latched: bool = False
+    shelving: Withholding | None = None
+    service: Withholding | None = None
+    suppression: Withholding | None = None
 
     @property
     def state(self) -> DeskState:
         """Return the ISA-18.2 state."""
+        if self.service is not None:
+            return DeskState.OUT_OF_SERVICE
+        if self.suppression is not None:
+            return DeskState.SUPPRESSED
+        if self.shelving is not None:
+            return DeskState.SHELVED
         if self.condition is AlarmState.ACTIVE:
             return DeskState.ACKNOWLEDGED if self.acknowledgement else DeskState.UNACKNOWLEDGED
-        return DeskState.NORMAL if self.acknowledgement else DeskState.RETURNED_UNACKNOWLEDGED
+        if self.acknowledgement is None:
+            return DeskState.RETURNED_UNACKNOWLEDGED
+        return DeskState.LATCHED if self.latched else DeskState.NORMAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +195,10 @@ def report(standing: Standing | None, told: AlarmReport, *, late: bool, gateway:
         changed_ms=at_ms,
         late=late if anew or standing is None else standing.late,
         acknowledgement=standing.acknowledgement if standing is not None and keeps else None,
+        latched=(standing is not None and standing.latched) or _rank(told.severity) >= _rank(LATCHING),
+        shelving=standing.shelving if standing is not None else None,
+        service=standing.service if standing is not None else None,
+        suppression=standing.suppression if standing is not None else None,
     )
     found = _happenings(standing, told, anew=anew)
     return Reported(
@@ -157,6 +216,94 @@ def acknowledge(standing: Standing, by: str, comment: str, at_ms: int) -> tuple[
         raise ConflictError(f"this alarm is already acknowledged by {standing.acknowledgement.by}")
     seen = Acknowledgement(by, at_ms, comment, standing.severity)
     return replace(standing, acknowledgement=seen), TimelineEntry(at_ms, by, Happening.ACKNOWLEDGED, comment)
+
+
+def shelve(standing: Standing, by: str, reason: str, at_ms: int, until_ms: int) -> tuple[Standing, TimelineEntry]:
+    """Return where an alarm stands that somebody does not want to hear of until a time; again: with another end.
+
+    Raises:
+        ConflictError: out of service already; or an end that has passed or is too far off.
+    """
+    if standing.service is not None:
+        raise ConflictError(f"this alarm is out of service by {standing.service.by}: nothing to shelve")
+    if not at_ms < until_ms <= at_ms + LONGEST_SHELVING_MS:
+        raise ConflictError("shelving ends within seven days from now; for longer, take it out of service")
+    after = replace(standing, shelving=Withholding(by, at_ms, reason, until_ms))
+    return after, TimelineEntry(at_ms, by, Happening.SHELVED, reason)
+
+
+def unshelve(standing: Standing, by: str, at_ms: int) -> tuple[Standing, TimelineEntry]:
+    """Return where an alarm stands that somebody takes from the shelf before its time.
+
+    Raises:
+        ConflictError: it is not there.
+    """
+    if standing.shelving is None:
+        raise ConflictError("this alarm is not shelved")
+    return _wanted_again(replace(standing, shelving=None)), TimelineEntry(at_ms, by, Happening.UNSHELVED, "")
+
+
+def end_shelving(standing: Standing, now_ms: int) -> tuple[Standing, TimelineEntry] | None:
+    """Return where an alarm stands whose time on the shelf is over, however long ago; None if it is not."""
+    shelving = standing.shelving
+    if shelving is None or shelving.until_ms is None or now_ms < shelving.until_ms:
+        return None
+    entry = TimelineEntry(shelving.until_ms, shelving.by, Happening.SHELVING_ENDED, shelving.reason)
+    return _wanted_again(replace(standing, shelving=None)), entry
+
+
+def take_out_of_service(standing: Standing, by: str, reason: str, at_ms: int) -> tuple[Standing, TimelineEntry]:
+    """Return where an alarm stands that asks for nothing until somebody puts it back; leaves the shelf.
+
+    Raises:
+        ConflictError: somebody was first.
+    """
+    if standing.service is not None:
+        raise ConflictError(f"this alarm was already taken out of service by {standing.service.by}")
+    after = replace(standing, service=Withholding(by, at_ms, reason), shelving=None)
+    return after, TimelineEntry(at_ms, by, Happening.OUT_OF_SERVICE, reason)
+
+
+def put_in_service(standing: Standing, by: str, at_ms: int) -> tuple[Standing, TimelineEntry]:
+    """Return where an alarm stands that counts again.
+
+    Raises:
+        ConflictError: it does already.
+    """
+    if standing.service is None:
+        raise ConflictError("this alarm is in service")
+    return _wanted_again(replace(standing, service=None)), TimelineEntry(at_ms, by, Happening.IN_SERVICE, "")
+
+
+def suppress(standing: Standing, why: Withholding) -> tuple[Standing, TimelineEntry] | None:
+    """Return where an alarm stands while its machine is in maintenance; None if it was suppressed before."""
+    if standing.suppression is not None:
+        return None
+    return replace(standing, suppression=why), TimelineEntry(why.at_ms, why.by, Happening.SUPPRESSED, why.reason)
+
+
+def release(standing: Standing, by: str, at_ms: int) -> tuple[Standing, TimelineEntry] | None:
+    """Return where an alarm stands after the maintenance of its machine; None if it was not suppressed."""
+    if standing.suppression is None:
+        return None
+    after = _wanted_again(replace(standing, suppression=None))
+    return after, TimelineEntry(at_ms, by, Happening.NO_LONGER_SUPPRESSED, "")
+
+
+def reset(standing: Standing, by: str, comment: str, at_ms: int) -> tuple[Standing, TimelineEntry]:
+    """Return where a latched alarm stands after somebody has looked at the machine.
+
+    Raises:
+        ConflictError: it is not latched.
+    """
+    if standing.state is not DeskState.LATCHED:
+        raise ConflictError(f"this alarm is {standing.state.replace('_', ' ')}, not latched")
+    return replace(standing, latched=False), TimelineEntry(at_ms, by, Happening.RESET, comment)
+
+
+def _wanted_again(standing: Standing) -> Standing:
+    """Return an alarm that is no longer withheld: while active, it wants to be seen again."""
+    return replace(standing, acknowledgement=None) if standing.condition is AlarmState.ACTIVE else standing
 
 
 def _is_newer(standing: Standing, told: AlarmReport, at_ms: int) -> bool:

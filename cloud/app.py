@@ -17,6 +17,7 @@ from cloud.api.context import ApiContext
 from cloud.book.opening import book_url, open_book
 from cloud.book.reading import BookReader
 from cloud.data_directory import held_data_directory
+from cloud.desk_clock import run_desk_clock
 from cloud.event_hub import EventHub
 from cloud.http_server import bind, serve_http
 from cloud.ingest import Ingest, Surroundings, run_ingest
@@ -79,6 +80,10 @@ async def serve(
                 started(address)
                 ingest = await asyncio.to_thread(Ingest, trends, engine, status, settings.mqtt.reorder_ms)
                 tasks.create_task(_in_thread("ingest", halt, lambda: run_ingest(ingest, status, around)), name="ingest")
+                tasks.create_task(
+                    _in_thread("desk", halt, lambda: run_desk_clock(engine, hub.tell, wall_clock_ms, halt)),
+                    name="desk",
+                )
                 tasks.create_task(_in_thread("broker", halt, lambda: link.run(halt)), name="broker")
                 await stop.wait()
                 halt.set()

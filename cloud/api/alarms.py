@@ -1,11 +1,12 @@
 """`/alarms`: what must be acknowledged, why, and what was done."""
 
-from collections.abc import Mapping
-from typing import Annotated, Final
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query
 
-from cloud.alarm_desk import OPEN_STATES, DeskState
+from cloud import alarm_desk
+from cloud.alarm_desk import OPEN_STATES, DeskState, Standing, TimelineEntry, Withholding
 from cloud.api.context import ApiContext, Context, iso
 from cloud.api.cursors import decode_cursor, encode_cursor
 from cloud.api.documents import (
@@ -14,13 +15,16 @@ from cloud.api.documents import (
     AlarmDocument,
     AlarmItem,
     AlarmList,
+    ByRequest,
     FaultLine,
+    ReasonRequest,
+    ShelveRequest,
     SpectrumDocument,
     TimelineItem,
 )
-from cloud.api.machines import machine_name
+from cloud.api.machines import machine_name, withheld
 from cloud.api.spectra import spectrum_document
-from cloud.book.acknowledging import acknowledge_alarm
+from cloud.book.answering import answer, withholding
 from cloud.book.tables import Alarm
 from cloud.errors import RequestError
 from cloud.event_hub import Change, Subject
@@ -28,6 +32,7 @@ from cloud.event_hub import Change, Subject
 router = APIRouter(prefix="/alarms", tags=["alarms"])
 
 OPEN: Final = "open"
+MINUTE_MS: Final = 60_000
 
 
 @router.get("")
@@ -69,7 +74,87 @@ def read_alarm_evidence(context: Context, alarm_id: str) -> SpectrumDocument:
 @router.post("/{alarm_id}/acknowledge")
 def acknowledge(context: Context, alarm_id: str, request: AcknowledgeRequest) -> AlarmDocument:
     """Say that somebody has seen the alarm."""
-    own_id = acknowledge_alarm(context.engine, alarm_id, request.by, request.comment, context.now_ms())
+    now_ms = context.now_ms()
+    return _answered(
+        context,
+        alarm_id,
+        "acknowledge",
+        lambda standing: alarm_desk.acknowledge(standing, request.by, request.comment, now_ms),
+        {"comment": request.comment},
+    )
+
+
+@router.post("/{alarm_id}/shelve")
+def shelve(context: Context, alarm_id: str, request: ShelveRequest) -> AlarmDocument:
+    """Put the alarm aside until a time; shelved alarms can be shelved again, with another end."""
+    now_ms = context.now_ms()
+    until_ms = now_ms + request.minutes * MINUTE_MS
+    return _answered(
+        context,
+        alarm_id,
+        "shelve",
+        lambda standing: alarm_desk.shelve(standing, request.by, request.reason, now_ms, until_ms),
+        {"reason": request.reason, "until_ms": until_ms},
+    )
+
+
+@router.post("/{alarm_id}/unshelve")
+def unshelve(context: Context, alarm_id: str, request: ByRequest) -> AlarmDocument:
+    """Take the alarm from the shelf before its time."""
+    now_ms = context.now_ms()
+    return _answered(
+        context, alarm_id, "unshelve", lambda standing: alarm_desk.unshelve(standing, request.by, now_ms), {}
+    )
+
+
+@router.post("/{alarm_id}/take-out-of-service")
+def take_out_of_service(context: Context, alarm_id: str, request: ReasonRequest) -> AlarmDocument:
+    """Have the alarm ask for nothing until somebody puts it back."""
+    now_ms = context.now_ms()
+    return _answered(
+        context,
+        alarm_id,
+        "take_out_of_service",
+        lambda standing: alarm_desk.take_out_of_service(standing, request.by, request.reason, now_ms),
+        {"reason": request.reason},
+    )
+
+
+@router.post("/{alarm_id}/put-in-service")
+def put_in_service(context: Context, alarm_id: str, request: ByRequest) -> AlarmDocument:
+    """Let the alarm count again."""
+    now_ms = context.now_ms()
+    return _answered(
+        context,
+        alarm_id,
+        "put_in_service",
+        lambda standing: alarm_desk.put_in_service(standing, request.by, now_ms),
+        {},
+    )
+
+
+@router.post("/{alarm_id}/reset")
+def reset(context: Context, alarm_id: str, request: AcknowledgeRequest) -> AlarmDocument:
+    """Say that somebody has looked at the machine, after an alarm that was dangerous has returned."""
+    now_ms = context.now_ms()
+    return _answered(
+        context,
+        alarm_id,
+        "reset",
+        lambda standing: alarm_desk.reset(standing, request.by, request.comment, now_ms),
+        {"comment": request.comment},
+    )
+
+
+def _answered(
+    context: ApiContext,
+    alarm_id: str,
+    what: str,
+    act: Callable[[Standing], tuple[Standing, TimelineEntry]],
+    detail: dict[str, Any],
+) -> AlarmDocument:
+    """Do something with an alarm, tell everybody, and return it."""
+    own_id = answer(context.engine, alarm_id, act, what=f"alarm.{what}", at_ms=context.now_ms(), detail=detail)
     document = _document(context, own_id)
     context.hub.tell((Change(Subject.ALARM, own_id), Change(Subject.MACHINE, document.machine)))
     return document
@@ -127,6 +212,17 @@ def _item(row: Alarm, name: str, evidence: Mapping[str, str]) -> AlarmItem:
         occurrences=row.occurrences,
         late=row.late,
         acknowledged=seen,
+        withheld=withheld(_withholding(row)),
         evidence=evidence.get(row.id, "none"),
         lines=[FaultLine(**line) for line in row.lines],
     )
+
+
+def _withholding(row: Alarm) -> Withholding | None:
+    """Return why the alarm asks for nothing just now: the reason that its state tells."""
+    columns = {
+        DeskState.OUT_OF_SERVICE: row.service,
+        DeskState.SUPPRESSED: row.suppression,
+        DeskState.SHELVED: row.shelving,
+    }
+    return withholding(columns.get(DeskState(row.state)))

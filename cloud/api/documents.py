@@ -7,6 +7,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from cloud.alarm_desk import LONGEST_SHELVING_MS
+
 
 class _Document(BaseModel):
     model_config = ConfigDict(populate_by_name=True)
@@ -19,6 +21,15 @@ class OpenAlarms(_Document):
     high: int = 0
     medium: int = 0
     low: int = 0
+
+
+class Withheld(_Document):
+    """Why an alarm, or a machine in maintenance, asks for nothing just now; without an end until somebody says so."""
+
+    by: str
+    at: str
+    reason: str
+    until: str | None
 
 
 class Verdict(_Document):
@@ -55,6 +66,7 @@ class MachineItem(_Document):
     open_alarms: OpenAlarms
     verdict: Verdict | None
     health_trend: HealthTrend
+    maintenance: Withheld | None
 
 
 class Channel(_Document):
@@ -224,6 +236,7 @@ class AlarmItem(_Document):
     occurrences: int
     late: bool
     acknowledged: Acknowledged | None
+    withheld: Withheld | None
     evidence: str
     lines: list[FaultLine]
 
@@ -250,13 +263,30 @@ class AlarmList(_Document):
     next: str | None
 
 
-class AcknowledgeRequest(BaseModel):
-    """Who has seen the alarm, and what they want to say."""
+class ByRequest(BaseModel):
+    """Who does something."""
 
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
 
     by: str = Field(min_length=1, max_length=100)
+
+
+class AcknowledgeRequest(ByRequest):
+    """Who has seen the alarm, and what they want to say."""
+
     comment: str = Field(default="", max_length=2_000)
+
+
+class ReasonRequest(ByRequest):
+    """Who withholds an alarm, and why: whoever comes next must understand it."""
+
+    reason: str = Field(min_length=1, max_length=2_000)
+
+
+class ShelveRequest(ReasonRequest):
+    """The same until a time."""
+
+    minutes: int = Field(ge=1, le=LONGEST_SHELVING_MS // 60_000)
 
 
 class GatewayItem(_Document):

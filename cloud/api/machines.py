@@ -5,9 +5,11 @@ from typing import Annotated, Final
 
 from fastapi import APIRouter, Query
 
+from cloud.alarm_desk import Withholding
 from cloud.api.context import ApiContext, Context, iso, parse_time
 from cloud.api.cursors import decode_cursor, encode_cursor
 from cloud.api.documents import (
+    ByRequest,
     Channel,
     FeatureName,
     HealthTrend,
@@ -17,10 +19,13 @@ from cloud.api.documents import (
     MachineList,
     OpenAlarms,
     Series,
+    ShelveRequest,
     States,
     TrendDocument,
     Verdict,
+    Withheld,
 )
+from cloud.book.answering import end_maintenance, maintain, withholding
 from cloud.book.tables import Alarm, Gateway, Machine
 from cloud.errors import RequestError
 from cloud.trends.store import HEALTH_INDEX, MAX_POINTS, MIN_POINTS, SCORE, MachineLatest
@@ -29,6 +34,7 @@ from models.contract.vocabulary import AlarmState, Priority, Severity
 router = APIRouter(prefix="/machines", tags=["machines"])
 
 DAY_MS: Final = 86_400_000
+MINUTE_MS: Final = 60_000
 STALE_AFTER_MS: Final = 5 * 60_000
 """A machine is summarised every minute; five missed ones are worth a word."""
 
@@ -83,6 +89,22 @@ def read_machine(context: Context, machine_id: str) -> MachineDocument:
             support=row.facts.get("support"),
         ),
     )
+
+
+@router.post("/{machine_id}/maintain")
+def maintain_machine(context: Context, machine_id: str, request: ShelveRequest) -> MachineDocument:
+    """Say that people work on the machine until a time: its alarms are suppressed, and still written down."""
+    now_ms = context.now_ms()
+    why = Withholding(request.by, now_ms, request.reason, now_ms + request.minutes * MINUTE_MS)
+    context.hub.tell(maintain(context.engine, machine_id, why))
+    return read_machine(context, machine_id)
+
+
+@router.post("/{machine_id}/end-maintenance")
+def end_machine_maintenance(context: Context, machine_id: str, request: ByRequest) -> MachineDocument:
+    """Say that nobody works on the machine any more: what is active wants to be seen."""
+    context.hub.tell(end_maintenance(context.engine, machine_id, request.by, context.now_ms()))
+    return read_machine(context, machine_id)
 
 
 @router.get("/{machine_id}/trends")
@@ -153,6 +175,16 @@ def _item(
         open_alarms=OpenAlarms(**_counts(alarms)),
         verdict=_verdict(alarms),
         health_trend=_health_trend(context, row.id, latest),
+        maintenance=withheld(withholding(row.maintenance)),
+    )
+
+
+def withheld(why: Withholding | None) -> Withheld | None:
+    """Return why something asks for nothing just now, for the API."""
+    if why is None:
+        return None
+    return Withheld(
+        by=why.by, at=iso(why.at_ms), reason=why.reason, until=None if why.until_ms is None else iso(why.until_ms)
     )
 
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func, select
 
-from cloud.alarm_desk import report
+from cloud.alarm_desk import report, suppress
 from cloud.batch import StoredAlarm, gateway_id
-from cloud.book.acknowledging import keep_standing, standing_of
+from cloud.book.answering import keep_standing, standing_of, withholding
 from cloud.book.tables import Alarm, AlarmEvent, AlarmName, AlarmOccurrence, AlarmReportRow, Machine
 from cloud.event_hub import Change, Subject
 from cloud.integers import signed
@@ -18,6 +18,7 @@ from models.contract.vocabulary import AlarmState, Criticality, Severity, alarm_
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
+    from cloud.alarm_desk import Reported, Standing, TimelineEntry
     from models.contract.records import AlarmReport
 
 NS_PER_MS = 1_000_000
@@ -33,21 +34,22 @@ def write_alarm(session: Session, stored: StoredAlarm) -> set[Change]:
     known = session.get(AlarmName, told.alarm_id)
     standing = standing_of(alarm) if alarm is not None else None
     reported = report(standing, told, late=stored.late, gateway=gateway_id(stored.node))
+    standing, entries = _in_maintenance(session, told.asset_id, reported)
     if alarm is None:
         alarm = Alarm(id=told.alarm_id, machine_id=told.asset_id, component=told.component, family=told.family)
         alarm.occurrences = 0
         _describe(session, alarm, told)
-        keep_standing(alarm, reported.standing)
+        keep_standing(alarm, standing)
         session.add(alarm)
         session.flush()
     elif reported.counts:
         _describe(session, alarm, told)
-        keep_standing(alarm, reported.standing)
+        keep_standing(alarm, standing)
     if known is None:
         session.add(AlarmName(edge_id=told.alarm_id, alarm_id=alarm.id))
     _write_occurrence(session, alarm.id, told)
     alarm.occurrences = session.scalar(select(func.count()).where(AlarmOccurrence.alarm_id == alarm.id)) or 0
-    for entry in reported.entries:
+    for entry in entries:
         session.add(
             AlarmEvent(alarm_id=alarm.id, at_ms=entry.at_ms, who=entry.who, what=entry.what, detail=entry.detail)
         )
@@ -72,6 +74,18 @@ def _alarm(session: Session, told: AlarmReport) -> Alarm | None:
     """Return the alarm of this identity: asset, component and failure family (wire.md 6)."""
     identity = (Alarm.machine_id == told.asset_id, Alarm.component == told.component, Alarm.family == told.family)
     return session.scalars(select(Alarm).where(*identity)).first()
+
+
+def _in_maintenance(
+    session: Session, machine_id: str, reported: Reported
+) -> tuple[Standing, tuple[TimelineEntry, ...]]:
+    """Return where the alarm stands, suppressed if its machine is in maintenance, and what its timeline gets."""
+    machine = session.get(Machine, machine_id)
+    why = withholding(machine.maintenance) if machine is not None else None
+    suppressed = suppress(reported.standing, why) if why is not None and reported.counts else None
+    if suppressed is None:
+        return reported.standing, reported.entries
+    return suppressed[0], (*reported.entries, suppressed[1])
 
 
 def _describe(session: Session, alarm: Alarm, told: AlarmReport) -> None:

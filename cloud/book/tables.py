@@ -22,6 +22,7 @@ from sqlalchemy import (
     String,
     Text,
     UniqueConstraint,
+    false,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -111,6 +112,8 @@ class Machine(Base):
     features: Mapped[list[Any]]
     facts: Mapped[dict[str, Any]]
     first_seen_ms: Mapped[int]
+    maintenance: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    maintained_until_ms: Mapped[int | None] = mapped_column(index=True)
 
 
 class Received(Base):
@@ -158,6 +161,11 @@ class Alarm(Base):
     acknowledged_ms: Mapped[int | None]
     acknowledged_comment: Mapped[str | None]
     acknowledged_severity: Mapped[str | None] = mapped_column(String(16))
+    latched: Mapped[bool] = mapped_column(server_default=false())
+    shelving: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    shelved_until_ms: Mapped[int | None] = mapped_column(index=True)
+    service: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    suppression: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
 
     __table_args__ = (UniqueConstraint("machine_id", "component", "family"),)
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from itertools import permutations
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from support.contract_examples import ALARM_ID, END_NS, alarm
 
-from cloud.alarm_desk import DeskState, Happening, acknowledge, report
+from cloud import alarm_desk
+from cloud.alarm_desk import LONGEST_SHELVING_MS, DeskState, Happening, Withholding, acknowledge, report
 from cloud.errors import ConflictError
 from models.contract.records import Diagnosis
 from models.contract.vocabulary import AlarmState, DiagnosisLabel, Severity
@@ -128,3 +132,189 @@ def test_an_alarm_raised_while_the_network_was_down_is_marked_late():
     assert _told(None, revision=1, late=True).standing.late
     standing = _told(None, revision=1, late=True, severity=Severity.WATCH).standing
     assert _told(standing, revision=2, late=False, severity=Severity.DANGER).standing.late
+
+
+WHO, WHY = "M. Ruiz", "waits for the spare part"
+HOUR_MS = 3_600_000
+U, A, R = DeskState.UNACKNOWLEDGED, DeskState.ACKNOWLEDGED, DeskState.RETURNED_UNACKNOWLEDGED
+L, N, S = DeskState.LATCHED, DeskState.NORMAL, DeskState.SHELVED
+M, X = DeskState.SUPPRESSED, DeskState.OUT_OF_SERVICE
+
+
+@dataclass
+class Desk:
+    """An alarm to which things happen, one after the other; what the desk refuses leaves it as it is."""
+
+    standing: alarm_desk.Standing = field(default_factory=_raised)
+    now_ms: int = NOW_MS
+    refused: bool = False
+
+    def happen(self, what: str) -> DeskState:
+        """Let one thing happen a minute later and return the state."""
+        self.now_ms += 60_000
+        try:
+            done = getattr(self, f"_{what}")()
+        except ConflictError:
+            self.refused = True
+        else:
+            self.refused = done is None
+            if done is not None:
+                self.standing = done[0]
+        return self.standing.state
+
+    def _report(self, **changes):
+        standing = self.standing
+        told = {"revision": standing.revision + 1, "occurrence": standing.occurrence, "severity": standing.severity}
+        return _told(standing, end_ns=self.now_ms * 1_000_000, **(told | changes)).standing, None
+
+    def _raise(self):
+        if self.standing.condition is AlarmState.ACTIVE:
+            return None
+        return self._report(occurrence=self.standing.occurrence + 1, severity=Severity.ALERT)
+
+    def _raise_in_danger(self):
+        if self.standing.condition is AlarmState.ACTIVE:
+            return None
+        return self._report(occurrence=self.standing.occurrence + 1, severity=Severity.DANGER)
+
+    def _worsen(self):
+        if self.standing.condition is AlarmState.RETURNED or self.standing.severity is Severity.DANGER:
+            return None
+        return self._report(severity=Severity.DANGER)
+
+    def _return(self):
+        if self.standing.condition is AlarmState.RETURNED:
+            return None
+        return self._report(state=AlarmState.RETURNED)
+
+    def _acknowledge(self):
+        return alarm_desk.acknowledge(self.standing, WHO, "", self.now_ms)
+
+    def _shelve(self):
+        return alarm_desk.shelve(self.standing, WHO, WHY, self.now_ms, self.now_ms + HOUR_MS)
+
+    def _unshelve(self):
+        return alarm_desk.unshelve(self.standing, WHO, self.now_ms)
+
+    def _hour(self):
+        self.now_ms += HOUR_MS
+        return alarm_desk.end_shelving(self.standing, self.now_ms)
+
+    def _remove(self):
+        return alarm_desk.take_out_of_service(self.standing, WHO, WHY, self.now_ms)
+
+    def _put_back(self):
+        return alarm_desk.put_in_service(self.standing, WHO, self.now_ms)
+
+    def _maintain(self):
+        return alarm_desk.suppress(self.standing, Withholding(WHO, self.now_ms, WHY))
+
+    def _release(self):
+        return alarm_desk.release(self.standing, WHO, self.now_ms)
+
+    def _reset(self):
+        return alarm_desk.reset(self.standing, WHO, "bearing looked at", self.now_ms)
+
+
+# What may become of each state. Withheld states hide what is beneath, so that shows again when they end.
+BENEATH = {U, A, R, L, N}
+TABLE = {
+    U: {"worsen": {U}, "return": {R}, "acknowledge": {A}, "shelve": {S}, "remove": {X}, "maintain": {M}},
+    A: {"worsen": {U}, "return": {N, L}, "shelve": {S}, "remove": {X}, "maintain": {M}},
+    R: {
+        "raise": {U},
+        "raise_in_danger": {U},
+        "acknowledge": {N, L},
+        "shelve": {S},
+        "remove": {X},
+        "maintain": {M},
+    },
+    L: {"raise": {U}, "raise_in_danger": {U}, "reset": {N}, "shelve": {S}, "remove": {X}, "maintain": {M}},
+    N: {"raise": {U}, "raise_in_danger": {U}, "shelve": {S}, "remove": {X}, "maintain": {M}},
+    S: {"unshelve": BENEATH, "hour": BENEATH, "shelve": {S}, "remove": {X}, "maintain": {M}},
+    M: {"release": BENEATH | {S}, "shelve": {M}, "unshelve": {M}, "hour": {M}, "remove": {X}},
+    X: {"put_back": BENEATH | {M}, "maintain": {X}, "release": {X}},
+}
+for withheld in (S, M, X):
+    # Whatever the gateway reports and people note is written down, and shows later.
+    TABLE[withheld] |= {what: {withheld} for what in ("raise", "raise_in_danger", "worsen", "return", "acknowledge")}
+EVENTS = sorted({what for row in TABLE.values() for what in row})
+
+
+def _desk_in(state):
+    """Return a desk with an alarm in this state."""
+    ways = {
+        U: (),
+        A: ("acknowledge",),
+        R: ("return",),
+        L: ("worsen", "acknowledge", "return"),
+        N: ("acknowledge", "return"),
+        S: ("shelve",),
+        M: ("maintain",),
+        X: ("remove",),
+    }
+    desk = Desk()
+    for what in ways[state]:
+        desk.happen(what)
+    assert desk.standing.state is state
+    return desk
+
+
+@pytest.mark.parametrize("state", DeskState)
+@pytest.mark.parametrize("what", EVENTS)
+def test_every_transition_of_the_table_and_no_other(state, what):
+    desk = _desk_in(state)
+    after = desk.happen(what)
+    if desk.refused:
+        # What a withheld alarm refuses depends on what is beneath.
+        assert what not in TABLE[state] or state in (S, M, X)
+        assert after is state
+    else:
+        assert after in TABLE[state][what]
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.sampled_from(EVENTS), max_size=40))
+def test_no_sequence_of_events_leaves_the_table(events):
+    desk = Desk()
+    for what in events:
+        before = desk.standing.state
+        after = desk.happen(what)
+        if desk.refused:
+            assert after is before
+        else:
+            assert after in TABLE[before][what]
+
+
+def test_an_active_alarm_from_the_shelf_wants_to_be_seen_again():
+    desk = _desk_in(A)
+    assert desk.happen("shelve") is S
+    assert desk.happen("hour") is U
+
+
+def test_a_returned_alarm_from_the_shelf_is_what_it_was():
+    desk = _desk_in(N)
+    assert desk.happen("shelve") is S
+    assert desk.happen("unshelve") is N
+
+
+def test_shelving_ends_at_its_time_however_late_the_clock_looks():
+    standing, _ = alarm_desk.shelve(_raised(), WHO, WHY, NOW_MS, NOW_MS + HOUR_MS)
+    assert alarm_desk.end_shelving(standing, NOW_MS + HOUR_MS - 1) is None
+    _, entry = alarm_desk.end_shelving(standing, NOW_MS + 100 * HOUR_MS)
+    assert (entry.what, entry.at_ms) == (Happening.SHELVING_ENDED, NOW_MS + HOUR_MS)
+
+
+@pytest.mark.parametrize("until_ms", [NOW_MS, NOW_MS - 1, NOW_MS + LONGEST_SHELVING_MS + 1])
+def test_shelving_needs_an_end_that_is_near(until_ms):
+    with pytest.raises(ConflictError, match="seven days"):
+        alarm_desk.shelve(_raised(), WHO, WHY, NOW_MS, until_ms)
+
+
+def test_what_was_dangerous_stays_until_somebody_has_looked():
+    desk = _desk_in(L)
+    assert desk.happen("reset") is N
+    desk = _desk_in(L)
+    assert desk.happen("raise") is U
+    desk.happen("acknowledge")
+    assert desk.happen("return") is L

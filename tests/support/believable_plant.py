@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 from support.simulated_gateway import ForeignNode, Sent, SimulatedGateway, SimulatedMachine
 
-from cloud.book.acknowledging import acknowledge_alarm
+from cloud.alarm_desk import acknowledge
+from cloud.book.answering import answer
 from cloud.book.opening import book_url, open_book
 from cloud.configuration import RetentionSettings
 from cloud.ingest import Ingest
@@ -474,4 +475,12 @@ def _answers(seeder: Seeder) -> None:
         ("Compressor east", "J. Lind", "Seen; was the load change of that day.", 150),
     ):
         own_id = asset_id(f"alarm of {name}")
-        acknowledge_alarm(seeder.engine, own_id, by, comment, now_ms - hours_ago * 3_600_000)
+        at_ms = now_ms - hours_ago * 3_600_000
+        answer(
+            seeder.engine,
+            own_id,
+            lambda standing, by=by, comment=comment, at_ms=at_ms: acknowledge(standing, by, comment, at_ms),
+            what="alarm.acknowledge",
+            at_ms=at_ms,
+            detail={"comment": comment},
+        )

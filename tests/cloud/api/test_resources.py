@@ -8,6 +8,8 @@ from support.cloud_bench import GATEWAY, NOW_MS
 from support.contract_examples import ALARM_ID, ASSET, GATEWAY_ASSET, START_NS, alarm, summary
 from support.simulated_gateway import ForeignNode
 
+from cloud.api.context import iso
+from cloud.book.answering import end_what_is_over
 from models.contract.evidence import pack_evidence, split_evidence
 from models.contract.records import Evidence, EvidenceChannel, EvidenceLine, GatewayHealth
 from models.contract.vocabulary import AlarmState, ClockQuality, Severity
@@ -66,6 +68,7 @@ async def test_a_machine_in_the_fleet(api):
         "open_alarms": {"urgent": 0, "high": 0, "medium": 0, "low": 0},
         "verdict": None,
         "health_trend": {"t_ms": [START_NS // 1_000_000 + 60_000 * minute for minute in range(5)], "value": [96.5] * 5},
+        "maintenance": None,
     }
 
 
@@ -268,6 +271,96 @@ async def test_no_other_page_can_make_a_browser_change_something(api, headers, s
     assert answer.status_code == status
 
 
+async def _post(api, path, **body):
+    answer = await api.client.post(f"/api/v1{path}", json={"by": "M. Ruiz"} | body)
+    return answer.status_code, answer.json()
+
+
+async def test_shelving_until_a_time(api):
+    api.cloud.arrive(api.gateway.record(alarm(), 0))
+    status, document = await _post(api, f"/alarms/{ALARM_ID}/shelve", reason="waits for the part", minutes=60)
+    assert (status, document["state"]) == (200, "shelved")
+    assert document["withheld"] == {
+        "by": "M. Ruiz",
+        "at": iso(api.cloud.now_ms),
+        "reason": "waits for the part",
+        "until": iso(api.cloud.now_ms + 3_600_000),
+    }
+    assert (await api.get("/alarms", state="open"))["items"] == []
+    assert (await api.get("/machines"))["items"][0]["open_alarms"] == {"urgent": 0, "high": 0, "medium": 0, "low": 0}
+    assert end_what_is_over(api.cloud.engine, api.cloud.now_ms + 3_599_999) == set()
+    # As after a week without a cloud: it ended when it should have.
+    changes = end_what_is_over(api.cloud.engine, api.cloud.now_ms + 7 * 86_400_000)
+    assert {change.identifier for change in changes} == {ALARM_ID, ASSET}
+    document = await api.get(f"/alarms/{ALARM_ID}")
+    assert (document["state"], document["withheld"]) == ("unacknowledged", None)
+    assert document["timeline"][-1]["what"] == "shelving_ended"
+    assert document["timeline"][-1]["at"] == iso(api.cloud.now_ms + 3_600_000)
+
+
+async def test_out_of_service_and_back(api):
+    api.cloud.arrive(api.gateway.record(alarm(), 0))
+    status, document = await _post(api, f"/alarms/{ALARM_ID}/take-out-of-service", reason="sensor is being moved")
+    assert (status, document["state"], document["withheld"]["until"]) == (200, "out_of_service", None)
+    status, problem = await _post(api, f"/alarms/{ALARM_ID}/shelve", reason="again", minutes=5)
+    assert (status, "out of service by M. Ruiz" in problem["detail"]) == (409, True)
+    assert (await _post(api, f"/alarms/{ALARM_ID}/put-in-service"))[1]["state"] == "unacknowledged"
+    assert [entry["what"] for entry in (await api.get("/audit"))["items"]] == [
+        "alarm.put_in_service",
+        "alarm.take_out_of_service",
+    ]
+
+
+async def test_a_dangerous_alarm_stays_until_it_is_reset(api):
+    api.cloud.arrive(api.gateway.record(alarm(revision=1, severity=Severity.DANGER), 0))
+    await _post(api, f"/alarms/{ALARM_ID}/acknowledge")
+    assert (await _post(api, f"/alarms/{ALARM_ID}/reset"))[0] == 409
+    returned = alarm(revision=2, severity=Severity.DANGER, state=AlarmState.RETURNED)
+    api.cloud.arrive(api.gateway.record(returned, 1))
+    assert len((await api.get("/alarms", state="open"))["items"]) == 1
+    assert (await _post(api, f"/alarms/{ALARM_ID}/reset", comment="bearing changed"))[1]["state"] == "normal"
+
+
+async def test_maintenance_suppresses_what_was_and_what_comes(api):
+    api.cloud.arrive(api.gateway.record(alarm(revision=1, severity=Severity.ALERT), 0))
+    status, machine = await _post(api, f"/machines/{ASSET}/maintain", reason="new bearing", minutes=120)
+    assert (status, machine["maintenance"]["reason"]) == (200, "new bearing")
+    assert (await api.get(f"/alarms/{ALARM_ID}"))["state"] == "suppressed"
+    other = alarm(alarm_id="11111111-0000-4000-8000-000000000002", component="NDE", revision=1, severity=Severity.ALERT)
+    api.cloud.arrive(api.gateway.record(other, 1))
+    assert {item["state"] for item in (await api.get("/alarms"))["items"]} == {"suppressed"}
+    status, machine = await _post(api, f"/machines/{ASSET}/end-maintenance")
+    assert (status, machine["maintenance"]) == (200, None)
+    assert {item["state"] for item in (await api.get("/alarms"))["items"]} == {"unacknowledged"}
+    assert (await _post(api, f"/machines/{ASSET}/end-maintenance"))[0] == 409
+    assert (await _post(api, "/machines/nobody/maintain", reason="x", minutes=1))[0] == 404
+
+
+async def test_maintenance_ends_by_the_clock(api):
+    api.cloud.arrive(api.gateway.record(alarm(), 0))
+    await _post(api, f"/machines/{ASSET}/maintain", reason="new bearing", minutes=120)
+    end_what_is_over(api.cloud.engine, api.cloud.now_ms + 7_200_000)
+    assert (await api.get(f"/machines/{ASSET}"))["maintenance"] is None
+    assert (await api.get(f"/alarms/{ALARM_ID}"))["state"] == "unacknowledged"
+    assert (await api.get("/audit"))["items"][0]["who"] == "clock"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"minutes": 5},
+        {"reason": "x"},
+        {"reason": " ", "minutes": 5},
+        {"reason": "x", "minutes": 0},
+        {"reason": "x", "minutes": 10_081},
+        {"reason": "x", "minutes": 1.5},
+    ],
+)
+async def test_shelving_needs_a_reason_and_an_end_within_a_week(api, body):
+    api.cloud.arrive(api.gateway.record(alarm(), 0))
+    assert (await _post(api, f"/alarms/{ALARM_ID}/shelve", **body))[0] == 422
+
+
 async def test_a_gateway_with_its_health(api):
     health = GatewayHealth(
         gateway="gateway-1",
@@ -334,7 +427,14 @@ async def test_a_cursor_that_is_none_is_a_problem(api, cursor):
 
 async def test_every_resource_is_described(api):
     document = await api.get("/openapi.json")
-    for path in ("/machines", "/machines/{machine_id}/trends", "/alarms/{alarm_id}/acknowledge", "/gateways", "/audit"):
+    for path in (
+        "/machines",
+        "/machines/{machine_id}/trends",
+        "/alarms/{alarm_id}/acknowledge",
+        "/alarms/{alarm_id}/shelve",
+        "/gateways",
+        "/audit",
+    ):
         assert f"/api/v1{path}" in document["paths"]
 
 

@@ -1,0 +1,213 @@
+"""What people do with alarms, written to the book with its line in the timeline and in the audit.
+
+`cloud.alarm_desk` decides, this writes: `answer` for what somebody does with one alarm, `maintain` for what they do
+with a machine and so with all of its alarms, `end_what_is_over` for what ends by the clock, also while no cloud was
+running.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
+
+from cloud import alarm_desk
+from cloud.alarm_desk import Acknowledgement, Standing, TimelineEntry, Withholding
+from cloud.book.tables import Alarm, AlarmEvent, AlarmName, Audit, Machine
+from cloud.errors import ConflictError, NotFoundError, StoreError
+from cloud.event_hub import Change, Subject
+from models.contract.vocabulary import AlarmState, DiagnosisLabel, Severity
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from sqlalchemy import Engine
+
+CLOCK = "clock"
+"""Who ends what nobody ended."""
+
+
+def standing_of(alarm: Alarm) -> Standing:
+    """Return where an alarm stands, from its row."""
+    seen = None
+    if alarm.acknowledged_by is not None:
+        seen = Acknowledgement(
+            alarm.acknowledged_by,
+            alarm.acknowledged_ms or 0,
+            alarm.acknowledged_comment or "",
+            Severity(alarm.acknowledged_severity or alarm.severity),
+        )
+    return Standing(
+        edge_id=alarm.edge_id,
+        revision=alarm.revision,
+        condition=AlarmState(alarm.condition),
+        severity=Severity(alarm.severity),
+        label=DiagnosisLabel(alarm.label),
+        occurrence=alarm.occurrence,
+        since_ms=alarm.since_ms,
+        changed_ms=alarm.changed_ms,
+        late=alarm.late,
+        acknowledgement=seen,
+        latched=alarm.latched,
+        shelving=withholding(alarm.shelving),
+        service=withholding(alarm.service),
+        suppression=withholding(alarm.suppression),
+    )
+
+
+def keep_standing(alarm: Alarm, standing: Standing) -> None:
+    """Write where an alarm stands into its row."""
+    seen = standing.acknowledgement
+    alarm.edge_id = standing.edge_id
+    alarm.revision = standing.revision
+    alarm.state = standing.state
+    alarm.condition = standing.condition
+    alarm.severity = standing.severity
+    alarm.label = standing.label
+    alarm.occurrence = standing.occurrence
+    alarm.since_ms = standing.since_ms
+    alarm.changed_ms = standing.changed_ms
+    alarm.late = standing.late
+    alarm.acknowledged_by = seen.by if seen else None
+    alarm.acknowledged_ms = seen.at_ms if seen else None
+    alarm.acknowledged_comment = seen.comment if seen else None
+    alarm.acknowledged_severity = seen.severity if seen else None
+    alarm.latched = standing.latched
+    alarm.shelving = asdict(standing.shelving) if standing.shelving else None
+    alarm.shelved_until_ms = standing.shelving.until_ms if standing.shelving else None
+    alarm.service = asdict(standing.service) if standing.service else None
+    alarm.suppression = asdict(standing.suppression) if standing.suppression else None
+
+
+def withholding(document: dict[str, Any] | None) -> Withholding | None:
+    """Return why something is withheld, from its column."""
+    return None if document is None else Withholding(**document)
+
+
+def answer(
+    engine: Engine,
+    alarm_id: str,
+    act: Callable[[Standing], tuple[Standing, TimelineEntry]],
+    *,
+    what: str,
+    at_ms: int,
+    detail: dict[str, Any],
+) -> str:
+    """Do something with an alarm and return its own id.
+
+    Args:
+        engine: the book.
+        alarm_id: its own id or any that a gateway gave it.
+        act: a decision of `cloud.alarm_desk`.
+        what: for the audit.
+        at_ms: now.
+        detail: for the audit.
+
+    Raises:
+        NotFoundError: nobody has that id.
+        ConflictError: the alarm stands where that cannot be done.
+        StoreError: it could not be written.
+    """
+    with _writing(engine, "the answer") as session:
+        name = session.get(AlarmName, alarm_id)
+        alarm = session.get(Alarm, name.alarm_id if name else alarm_id, with_for_update=True)
+        if alarm is None:
+            raise NotFoundError("alarm", alarm_id)
+        entry = _change(session, alarm, act(standing_of(alarm)))
+        session.add(Audit(at_ms=at_ms, who=entry.who, what=what, subject=alarm.id, detail=detail))
+        return alarm.id
+
+
+def maintain(engine: Engine, machine_id: str, why: Withholding) -> set[Change]:
+    """Suppress every alarm of a machine that people work on; again: with another end.
+
+    Raises:
+        NotFoundError: nobody has that id.
+        StoreError: it could not be written.
+    """
+    with _writing(engine, "the maintenance") as session:
+        machine = _machine(session, machine_id)
+        machine.maintenance, machine.maintained_until_ms = asdict(why), why.until_ms
+        detail = {"reason": why.reason, "until_ms": why.until_ms}
+        session.add(Audit(at_ms=why.at_ms, who=why.by, what="machine.maintain", subject=machine.id, detail=detail))
+        return _each_alarm(session, machine, lambda standing: alarm_desk.suppress(standing, why))
+
+
+def end_maintenance(engine: Engine, machine_id: str, by: str, at_ms: int) -> set[Change]:
+    """Let the alarms of a machine count again.
+
+    Raises:
+        NotFoundError: nobody has that id.
+        ConflictError: it is not in maintenance.
+        StoreError: it could not be written.
+    """
+    with _writing(engine, "the end of the maintenance") as session:
+        machine = _machine(session, machine_id)
+        if machine.maintenance is None:
+            raise ConflictError("this machine is not in maintenance")
+        return _end_maintenance(session, machine, by, at_ms)
+
+
+def end_what_is_over(engine: Engine, now_ms: int) -> set[Change]:
+    """End every shelving and maintenance whose time has come, however long ago; return what changed.
+
+    Raises:
+        StoreError: it could not be written; ask again.
+    """
+    changes: set[Change] = set()
+    with _writing(engine, "the end of a shelving") as session:
+        for machine in session.scalars(select(Machine).where(Machine.maintained_until_ms <= now_ms)):
+            changes |= _end_maintenance(session, machine, CLOCK, machine.maintained_until_ms or now_ms)
+        for alarm in session.scalars(select(Alarm).where(Alarm.shelved_until_ms <= now_ms)):
+            if (ended := alarm_desk.end_shelving(standing_of(alarm), now_ms)) is not None:
+                _change(session, alarm, ended)
+                changes |= _changed(alarm)
+    return changes
+
+
+def _end_maintenance(session: Session, machine: Machine, by: str, at_ms: int) -> set[Change]:
+    machine.maintenance, machine.maintained_until_ms = None, None
+    session.add(Audit(at_ms=at_ms, who=by, what="machine.end_maintenance", subject=machine.id, detail={}))
+    return _each_alarm(session, machine, lambda standing: alarm_desk.release(standing, by, at_ms))
+
+
+def _each_alarm(
+    session: Session, machine: Machine, act: Callable[[Standing], tuple[Standing, TimelineEntry] | None]
+) -> set[Change]:
+    changes = {Change(Subject.MACHINE, machine.id)}
+    for alarm in session.scalars(select(Alarm).where(Alarm.machine_id == machine.id).with_for_update()):
+        if (done := act(standing_of(alarm))) is not None:
+            _change(session, alarm, done)
+            changes |= _changed(alarm)
+    return changes
+
+
+def _change(session: Session, alarm: Alarm, done: tuple[Standing, TimelineEntry]) -> TimelineEntry:
+    standing, entry = done
+    keep_standing(alarm, standing)
+    session.add(AlarmEvent(alarm_id=alarm.id, at_ms=entry.at_ms, who=entry.who, what=entry.what, detail=entry.detail))
+    return entry
+
+
+def _changed(alarm: Alarm) -> set[Change]:
+    return {Change(Subject.ALARM, alarm.id), Change(Subject.MACHINE, alarm.machine_id)}
+
+
+def _machine(session: Session, machine_id: str) -> Machine:
+    machine = session.get(Machine, machine_id, with_for_update=True)
+    if machine is None:
+        raise NotFoundError("machine", machine_id)
+    return machine
+
+
+@contextmanager
+def _writing(engine: Engine, what: str) -> Iterator[Session]:
+    try:
+        with Session(engine) as session, session.begin():
+            yield session
+    except SQLAlchemyError as error:
+        raise StoreError(f"{what} was not stored: {error}") from error
