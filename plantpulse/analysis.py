@@ -1,7 +1,7 @@
 """One stretch of a recording: which it is, its features, and what an analyst would say about it.
 
-In order: the longest uninterrupted stretch of the vibration channels is chosen, brought to m/s², and given to the
-features and to the diagnosis.
+In order: the longest uninterrupted stretch of the channels that hear a machine is chosen, brought to m/s² (to Pa where
+a microphone hears it), and given to the features and to the diagnosis.
 """
 
 from __future__ import annotations
@@ -13,13 +13,16 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from models.contract.errors import InputError
-from models.contract.units import parse_unit
+from models.contract.units import is_sound, parse_unit
 from models.diagnosis.diagnose import diagnose
+from models.signal.acoustics import check_sound_rate
 from models.signal.bands import SHORTEST_WINDOW
 from models.signal.errors import SignalError
-from models.signal.features import FeatureExtractor
+from models.signal.features import LEVEL
 from models.signal.fourier import irfft, prev_fast_len, rfft
 from models.signal.integration import displacement, velocity
+from models.signal.machine_features import MachineFeatures
+from models.signal.sound_levels import sound_levels
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,11 +48,13 @@ class Stretch:
 
     Attributes:
         recording: where they come from.
-        channels: of vibration, in the order of the rows.
-        samples: acceleration in m/s² (channels, samples), float32; in the file's own numbers if the unit is unknown.
+        channels: of vibration and sound, in the order of the rows.
+        samples: acceleration in m/s², or sound pressure in Pa, (channels, samples), float32; in the file's own numbers
+            where the unit is unknown.
         sample_rate_hz: of all channels.
-        unit_known: whether `samples` really are m/s².
+        unit_known: whether `samples` really are m/s², where they are no sound.
         notes: what a person should know about the choice.
+        is_sound: of each channel, whether it is a microphone.
     """
 
     recording: Recording
@@ -58,11 +63,17 @@ class Stretch:
     sample_rate_hz: float
     unit_known: bool
     notes: tuple[str, ...]
+    is_sound: tuple[bool, ...]
 
     @property
     def names(self) -> tuple[str, ...]:
         """Return the channels' names."""
         return tuple(channel.name for channel in self.channels)
+
+    @property
+    def sound_channels(self) -> tuple[str, ...]:
+        """Return the names of the microphones."""
+        return tuple(name for name, hears in zip(self.names, self.is_sound, strict=True) if hears)
 
     @property
     def duration_s(self) -> float:
@@ -101,15 +112,16 @@ def analyse(
         machine_group=machine_group,
         support=support,
         levels_known=stretch.unit_known,
+        sound_channels=stretch.sound_channels,
     )
     return Analysis(stretch, _features(stretch), report, baseline)
 
 
 def choose_stretch(recording: Recording) -> Stretch:
-    """Return the longest uninterrupted stretch of the vibration channels, the last of equally long ones.
+    """Return the longest uninterrupted stretch of the channels of vibration and sound, the last of equally long ones.
 
     Raises:
-        AnalysisError: no rate, no channel of vibration, or a stretch too short for a spectrum.
+        AnalysisError: no rate, no such channel, or a stretch too short for a spectrum.
     """
     rate = recording.sample_rate_hz
     if rate is None:
@@ -120,15 +132,21 @@ def choose_stretch(recording: Recording) -> Stretch:
             "slow process data belong to plantpulse models fit"
         )
     units = [None if channel.unit is None else parse_unit(channel.unit) for channel in recording.channels]
-    rows = [row for row, unit in enumerate(units) if unit is None or unit.quantity in VIBRATION]
+    heard = [row for row, unit in enumerate(units) if unit is not None and is_sound(unit)]
+    too_slow = _too_slow_for_sound(rate) if heard else None
+    if too_slow is not None:
+        heard = []
+    felt = [row for row, unit in enumerate(units) if unit is None or unit.quantity in VIBRATION]
+    rows = sorted(felt + heard)
     if not rows:
         raise AnalysisError(
-            f"{recording.path}: no channel is acceleration or velocity: choose one with --channel, --unit"
+            f"{recording.path}: "
+            + (too_slow or "no channel is acceleration, velocity or sound (Pa): choose one with --channel, --unit")
         )
     notes = list(recording.notes)
     left_out = [channel.name for row, channel in enumerate(recording.channels) if row not in rows]
     if left_out:
-        notes.append(f"left out, not vibration: {', '.join(left_out)}")
+        notes.append(f"left out, neither vibration nor sound: {', '.join(left_out)}")
     segments = recording.segments
     segment = max(reversed(segments), key=lambda one: one.samples.shape[1])
     if len(segments) > 1:
@@ -142,30 +160,55 @@ def choose_stretch(recording: Recording) -> Stretch:
         )
     unit_known = all(units[row] is not None for row in rows)
     if not unit_known:
-        notes.append("the unit is not stated (--unit g, m/s2 or mm/s): levels, velocity and zones are not judged")
+        notes.append("the unit is not stated (--unit g, m/s2, mm/s or Pa): levels, velocity and zones are not judged")
     samples = segment.samples[rows]
     for index, row in enumerate(rows):
-        samples[index] = _as_acceleration(samples[index], units[row], rate)
+        samples[index] = _in_si(samples[index], units[row], rate)
     channels = tuple(recording.channels[row] for row in rows)
-    return Stretch(recording, channels, samples, rate, unit_known, tuple(notes))
+    hears = tuple(row in heard for row in rows)
+    return Stretch(recording, channels, samples, rate, unit_known, tuple(notes), hears)
+
+
+def _too_slow_for_sound(rate_hz: float) -> str | None:
+    """Return why microphones of this rate cannot be analysed, None where they can."""
+    try:
+        check_sound_rate(rate_hz)
+    except SignalError as error:
+        return str(error)
+    return None
 
 
 def _features(stretch: Stretch) -> tuple[dict[str, tuple[float | None, str | None]], ...]:
     length = prev_fast_len(stretch.samples.shape[1])
-    extract = FeatureExtractor(stretch.sample_rate_hz, length)
+    extract = MachineFeatures(stretch.sample_rate_hz, length, stretch.is_sound)
     values = extract(np.ascontiguousarray(stretch.samples[:, :length]))
     features: tuple[dict[str, tuple[float | None, str | None]], ...] = tuple(
         {
-            name: _feature(float(value), unit, unit_known=stretch.unit_known)
-            for name, unit, value in zip(extract.names, extract.units, row, strict=True)
+            name: _feature(float(value), unit, unit_known=stretch.unit_known or hears)
+            for name, unit, value in zip(extract.names_of(row), extract.units_of(row), of_row, strict=True)
         }
-        for row in values
+        for row, (hears, of_row) in enumerate(zip(stretch.is_sound, values, strict=True))
     )
+    for row_features, hears, samples in zip(features, stretch.is_sound, stretch.samples, strict=True):
+        if hears:
+            row_features.update(_loudness(samples, stretch.sample_rate_hz))
     if stretch.unit_known:
-        for row_features, peak, swing in zip(features, *_motion(stretch), strict=True):
-            row_features["velocity_peak"] = _feature(peak, "mm/s", unit_known=True)
-            row_features["displacement_peak_to_peak"] = _feature(swing, "µm", unit_known=True)
+        for row_features, hears, peak, swing in zip(features, stretch.is_sound, *_motion(stretch), strict=True):
+            if not hears:
+                row_features["velocity_peak"] = _feature(peak, "mm/s", unit_known=True)
+                row_features["displacement_peak_to_peak"] = _feature(swing, "µm", unit_known=True)
     return features
+
+
+def _loudness(samples: NDArray[np.float32], rate_hz: float) -> dict[str, tuple[float | None, str | None]]:
+    """Return the levels of a whole stretch of sound (samples,), None where it holds what is no number."""
+    if not np.isfinite(samples).all():
+        return dict.fromkeys(("sound_level", "sound_level_a"), (None, LEVEL))
+    levels = sound_levels(samples[None], rate_hz)
+    return {
+        "sound_level": _feature(float(levels.unweighted_db[0]), LEVEL, unit_known=True),
+        "sound_level_a": _feature(float(levels.a_weighted_db[0]), LEVEL, unit_known=True),
+    }
 
 
 def _motion(stretch: Stretch) -> tuple[list[float], list[float]]:
@@ -187,12 +230,12 @@ def _feature(value: float, unit: str, *, unit_known: bool) -> tuple[float | None
     return float(f"{value:.6g}"), unit if unit_known or unit == "1" else None
 
 
-def _as_acceleration(samples: NDArray[np.float32], unit: Any, rate_hz: float) -> NDArray[np.float32]:
-    """Return samples as m/s²; velocity is differentiated in the spectrum."""
+def _in_si(samples: NDArray[np.float32], unit: Any, rate_hz: float) -> NDArray[np.float32]:
+    """Return samples as m/s², of sound as Pa; velocity is differentiated in the spectrum."""
     if unit is None:
         return samples
     scaled = samples * np.float32(unit.to_si)
-    if unit.quantity == "acceleration":
+    if unit.quantity == "acceleration" or is_sound(unit):
         return scaled
     spectrum = rfft(np.nan_to_num(scaled.astype(np.float64)))
     spectrum *= 2j * np.pi * np.fft.rfftfreq(samples.size, 1 / rate_hz)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from models.contract.errors import InputError
 from models.contract.vocabulary import DiagnosisLabel
+from models.signal.features import LEVEL
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -46,7 +47,9 @@ def show(analysis: Analysis) -> None:
     console.print(f"{escape(str(stretch.recording.path))}: {_circumstances(analysis)}")
     for note in stretch.notes:
         console.print(f"[dim]Note: {escape(note)}[/dim]")
-    console.print(_channels(analysis))
+    for is_sound in (False, True):
+        if is_sound in stretch.is_sound:
+            console.print(_channels(analysis, is_sound=is_sound))
     _print_evidence(console, verdict.channel, report.lines)
 
 
@@ -62,37 +65,64 @@ def _circumstances(analysis: Analysis) -> str:
     return f"{stretch.duration_s:.3g} s at {stretch.sample_rate_hz:g} Hz, {turns}"
 
 
-def _channels(analysis: Analysis) -> Table:
+def _channels(analysis: Analysis, *, is_sound: bool) -> Table:
+    """Return the table of the channels of one kind: of a sound there is no velocity and no zone to have a column."""
     from rich.table import Table
     from rich.text import Text
 
+    stretch = analysis.stretch
     table = Table(show_edge=False, pad_edge=False)
-    unit = "m/s²" if analysis.stretch.unit_known else "unit"
-    for heading, justify in (
-        ("channel", "left"),
-        ("finding", "left"),
-        (f"{unit} RMS", "right"),
-        ("peak", "right"),
-        ("crest", "right"),
-        ("kurtosis", "right"),
-        ("mm/s RMS", "right"),
-        ("ISO", "left"),
-        ("quality", "left"),
-    ):
-        table.add_column(heading, justify=justify, no_wrap=True)  # type: ignore[arg-type]  # rich types its literals narrower than str
-    for one, features in zip(analysis.report.channels, analysis.features, strict=True):
-        values = [features.get(name, (None, None))[0] for name in FEATURES_SHOWN]
+    for heading in ("channel", "finding"):
+        table.add_column(heading, no_wrap=True)
+    shown = SOUND_SHOWN if is_sound else FEATURES_SHOWN
+    for heading in shown.values():
+        table.add_column(
+            heading if stretch.unit_known else heading.replace("m/s²", "unit"), justify="right", no_wrap=True
+        )
+    for heading in ("quality",) if is_sound else ("ISO", "quality"):
+        table.add_column(heading, no_wrap=True)
+    for one, features, hears in zip(analysis.report.channels, analysis.features, stretch.is_sound, strict=True):
+        if hears != is_sound:
+            continue
+        zone = "–" if one.zone is None else f"zone {one.zone.letter}"
         table.add_row(
             one.name,
             Text(_words(one.diagnosis.label), style=_colour(one.diagnosis.label)),
-            *("–" if value is None else f"{value:.3g}" for value in values),
-            "–" if one.zone is None else f"zone {one.zone.letter}",
+            *(_number(features.get(name, (None, None))) for name in shown),
+            *(() if is_sound else (zone,)),
             ", ".join(_plain(cause) for cause in one.causes) or "good",
         )
     return table
 
 
-FEATURES_SHOWN: Final = ("acceleration_rms", "acceleration_peak", "crest_factor", "kurtosis", "velocity_rms")
+FEATURES_SHOWN: Final = {
+    "acceleration_rms": "m/s² RMS",
+    "acceleration_peak": "peak",
+    "crest_factor": "crest",
+    "kurtosis": "kurtosis",
+    "velocity_rms": "mm/s RMS",
+}
+"""Columns for accelerometers, and what stands above them."""
+SOUND_SHOWN: Final = {
+    "sound_level": LEVEL,
+    "sound_level_a": "A-weighted",
+    "sound_pressure_peak": "Pa peak",
+    "crest_factor": "crest",
+    "kurtosis": "kurtosis",
+}
+"""And for microphones."""
+
+
+def _number(feature: tuple[float | None, str | None]) -> str:
+    """Return a value as people write it; levels to a tenth.
+
+    >>> _number((81.234, LEVEL)), _number((0.012345, "Pa")), _number((None, "mm/s"))
+    ('81.2', '0.0123', '–')
+    """
+    value, unit = feature
+    if value is None:
+        return "–"
+    return f"{value:.1f}" if unit == LEVEL else f"{value:.3g}"
 
 
 def _print_evidence(console: Console, channel: str | None, lines: tuple[EvidenceLine, ...]) -> None:

@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 EXAMPLES: Final = """examples:
   plantpulse analyze pump.wav --unit g --rpm 1480 --bearing 6205
   plantpulse analyze 105.mat --rate 12000 --unit g --bearing 6205@DE 6203@FE --baseline 97.mat --baseline-rate 48000
-  plantpulse analyze trend.csv --unit m/s2 --machine-group 2 --support rigid --json"""
+  plantpulse analyze trend.csv --unit m/s2 --machine-group 2 --support rigid --json
+  plantpulse analyze mic.wav --unit Pa --rpm 1480 --bearing 6205"""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -42,7 +43,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", nargs="?", metavar="FILE", help=".mat, .csv(.gz), .wav, .npz or .parquet")
     parser.add_argument("--channel", action="append", metavar="NAME", help="only this channel; may be repeated")
     parser.add_argument("--rate", type=float, metavar="HZ", help="sampling rate, where the file does not say")
-    parser.add_argument("--unit", metavar="UNIT", help="of the samples: g, m/s2, mm/s …, where the file does not say")
+    parser.add_argument(
+        "--unit", metavar="UNIT", help="of the samples: g, m/s2, mm/s, Pa (sound) …, if the file does not say"
+    )
     parser.add_argument("--rpm", type=float, metavar="N", help="shaft speed in turns per minute")
     parser.add_argument(
         "--bearing",
@@ -221,6 +224,9 @@ def _baseline(arguments: argparse.Namespace, stretch: Stretch, gears: Sequence[G
     rows = [healthy.names.index(name) if name in healthy.names else None for name in stretch.names]
     if len(rows) == 1 and len(healthy.names) == 1:
         rows = [0]
+    for name, row, hears in zip(stretch.names, rows, stretch.is_sound, strict=True):
+        if row is not None and healthy.is_sound[row] != hears:
+            raise AnalysisError(f"{path}: {name} is a sound in one recording and a vibration in the other")
     if not any(row is not None for row in rows):
         raise AnalysisError(
             f"{path}: its channels ({', '.join(healthy.names)}) are not those of the recording "

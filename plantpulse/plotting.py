@@ -18,6 +18,8 @@ from models.contract.errors import InputError
 from models.diagnosis.bearing_faults import HARMONICS, SIDEBANDS, Part
 from models.diagnosis.diagnose import fingerprint
 from models.diagnosis.envelope_lines import FIRST_BIN, envelope_lines
+from models.signal.acoustics import level_db
+from models.signal.features import LEVEL
 from models.signal.fourier import prev_fast_len
 from models.signal.kurtogram import fast_kurtogram
 from models.signal.octaves import fractional_octaves
@@ -117,7 +119,7 @@ def _draw_waveform(axes: Any, analysis: Analysis, row: int) -> None:
     shown = analysis.stretch.samples[row, : max(2, round(WAVEFORM_S * rate))]
     axes.plot(np.arange(shown.size) / rate * 1000, shown, color=INK, linewidth=0.6)
     axes.set_xlim(0, shown.size / rate * 1000)
-    _dress(axes, f"Waveform, {analysis.stretch.names[row]}", "ms", _unit(analysis))
+    _dress(axes, f"Waveform, {analysis.stretch.names[row]}", "ms", _unit(analysis, row))
 
 
 def _draw_bands(axes: Any, analysis: Analysis, row: int) -> None:
@@ -126,14 +128,22 @@ def _draw_bands(axes: Any, analysis: Analysis, row: int) -> None:
     clean = np.nan_to_num(stretch.samples[row : row + 1])
     now = fingerprint(clean, stretch.sample_rate_hz, analysis.report.speed.used, refine_speed=False)
     place = np.arange(now.band_hz.size)
-    bottom = float(np.floor(now.band_db.min() / 10.0) * 10.0 - 5.0) if place.size else 0.0
-    axes.bar(place, now.band_db[0] - bottom, bottom=bottom, width=0.75, color="#b9c2c9", label="now")
+    is_sound = stretch.is_sound[row]
+    above = float(level_db(1.0)) if is_sound else 0.0
+    level = now.band_db[0] + above
+    bottom = float(np.floor(level.min() / 10.0) * 10.0 - 5.0) if place.size else 0.0
+    axes.bar(place, level - bottom, bottom=bottom, width=0.75, color="#b9c2c9", label="now")
     if baseline is not None and np.isfinite(baseline.band_db[row]).any():
-        healthy = np.interp(np.log(now.band_hz), np.log(baseline.band_hz), baseline.band_db[row])
+        healthy = np.interp(np.log(now.band_hz), np.log(baseline.band_hz), baseline.band_db[row]) + above
         axes.step(place, healthy, where="mid", color=INK, linewidth=1.1, label="baseline")
         axes.legend(fontsize=7, frameon=False, loc="upper left", ncols=2)
     every = max(1, place.size // 9)
     axes.set_xticks(place[::every], [_band_text(hz) for hz in now.band_hz[::every]])
+    if is_sound:
+        both = [analysis.features[row][name][0] for name in ("sound_level", "sound_level_a")]
+        words = "" if None in both else f": together {both[0]:.1f} dB, A-weighted {both[1]:.1f} dB"
+        _dress(axes, f"Third-octave bands{words}", "Hz", LEVEL)
+        return
     unit = "m/s²" if stretch.unit_known else "of the file's unit"
     _dress(axes, "Third-octave bands, RMS", "Hz", f"dB above 1 {unit}")
 
@@ -144,7 +154,13 @@ def _draw_spectrum(axes: Any, analysis: Analysis, row: int) -> None:
     spectrum = power_spectrum(samples[:, : prev_fast_len(samples.shape[1])], stretch.sample_rate_hz)
     at_hz, rms = _thinned(spectrum.frequency_hz, spectrum.rms[0])
     largest = max(float(rms.max()), 1e-12)
-    axes.semilogy(at_hz, np.maximum(rms, largest * 1e-6), color=INK, linewidth=0.6)
+    drawn = np.maximum(rms, largest * 1e-6)
+    top, up = float(rms.max()), f"{_unit(analysis, row)} RMS"
+    if stretch.is_sound[row]:
+        drawn, top, up = level_db(drawn), float(level_db(top)), LEVEL
+        axes.plot(at_hz, drawn, color=INK, linewidth=0.6)
+    else:
+        axes.semilogy(at_hz, drawn, color=INK, linewidth=0.6)
     carrier = fast_kurtogram(samples, stretch.sample_rate_hz).carrier(0)
     told = ""
     if carrier is not None:
@@ -152,8 +168,9 @@ def _draw_spectrum(axes: Any, analysis: Analysis, row: int) -> None:
         told = f"; shaded, {carrier.low_hz:.0f}–{carrier.high_hz:.0f} Hz: where impacts repeat most (kurtogram)"
     axes.set_xlim(0, stretch.sample_rate_hz / 2)
     of_shaft = [line for line in analysis.report.channels[row].diagnosis.evidence if _is_of_the_shaft(line)]
-    _mark(axes, of_shaft, float(rms.max()))
-    _dress(axes, f"Spectrum (Hann, amplitude of lines){told}", "Hz", f"{_unit(analysis)} RMS")
+    _mark(axes, of_shaft, top)
+    what = "level" if stretch.is_sound[row] else "amplitude"
+    _dress(axes, f"Spectrum (Hann, {what} of lines){told}", "Hz", up)
 
 
 def _draw_envelope(axes: Any, analysis: Analysis, row: int, bearings: Sequence[Bearing]) -> None:
@@ -171,7 +188,8 @@ def _draw_envelope(axes: Any, analysis: Analysis, row: int, bearings: Sequence[B
     axes.set_ylim(FLOOR_DB, max(10.0, float(drawn_db.max(initial=0.0)) * 1.45))
     looked_for = [line for line in analysis.report.channels[row].diagnosis.evidence if not _is_of_the_shaft(line)]
     _mark(axes, looked_for, None)
-    _dress(axes, "Envelope: what modulates the vibration, above its own background", "Hz", "dB")
+    what = "sound" if stretch.is_sound[row] else "vibration"
+    _dress(axes, f"Envelope: what modulates the {what}, above its own background", "Hz", "dB")
 
 
 def _is_of_the_shaft(line: EvidenceLine) -> bool:
@@ -237,6 +255,11 @@ def _draw_lines(axes: Any, looked_for: Sequence[EvidenceLine]) -> None:
 def _draw_channels(axes: Any, analysis: Analysis) -> None:
     rows = [_channel_cells(report, features) for report, features in _channels(analysis)]
     heads = ["channel", "finding", "m/s² RMS", "mm/s RMS", "ISO zone"]
+    hears = analysis.stretch.is_sound
+    if all(hears):
+        heads = ["channel", "finding", LEVEL, "A-weighted", ""]
+    elif any(hears):
+        heads = ["channel", "finding", "m/s² RMS or dB", "mm/s RMS or dB A", "ISO zone"]
     _write_table(axes, heads, rows[:6], 0.0, (0.0, 0.42, 0.6, 0.8, 0.98))
     axes.axis("off")
 
@@ -250,13 +273,12 @@ def _channel_cells(report: ChannelReport, features: dict[str, tuple[float | None
         number = features.get(name, (None, None))[0]
         return "–" if number is None else f"{number:.3g}"
 
-    return [
-        report.name,
-        report.diagnosis.label.replace("_", " "),
-        value("acceleration_rms"),
-        value("velocity_rms"),
-        "–" if report.zone is None else report.zone.letter,
-    ]
+    finding = report.diagnosis.label.replace("_", " ")
+    if "sound_level" in features:
+        levels = [features[name][0] for name in ("sound_level", "sound_level_a")]
+        return [report.name, finding, *("–" if one is None else f"{one:.1f} dB" for one in levels), ""]
+    zone = "–" if report.zone is None else report.zone.letter
+    return [report.name, finding, value("acceleration_rms"), value("velocity_rms"), zone]
 
 
 def _write_table(
@@ -304,7 +326,9 @@ def _dress(axes: Any, title: str, across: str, up: str) -> None:
         spine.set_color(QUIET)
 
 
-def _unit(analysis: Analysis) -> str:
+def _unit(analysis: Analysis, row: int) -> str:
+    if analysis.stretch.is_sound[row]:
+        return "Pa"
     return "m/s²" if analysis.stretch.unit_known else "the file's unit"
 
 

@@ -22,6 +22,7 @@ _SUFFIXES: Final = (
     ("_mm_s", "mm/s"),
     ("_degc", "degC"),
     ("_bar", "bar"),
+    ("_pa", "Pa"),  # not _mpa, which may be a million or a thousandth
 )
 _WHOLE_NAMES: Final = {"gs": "g"}
 _RATES: Final = frozenset(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from models.contract.errors import InputError
-from models.contract.units import convert_factor, parse_unit
+from models.contract.units import convert_factor, is_sound, parse_unit
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -98,8 +98,8 @@ class Recording:
     def in_si(self) -> Recording:
         """Return the same recording with vibration in the units that the mathematics works in.
 
-        Acceleration becomes m/s², velocity mm/s, displacement µm; temperatures and other process values stay as
-        they are, because a plant reads °C and bar.
+        Acceleration becomes m/s², velocity mm/s, displacement µm, sound Pa; temperatures and other process values
+        stay as they are, because a plant reads °C and bar.
 
         Raises:
             RecordingError: a channel whose unit is not known.
@@ -109,10 +109,10 @@ class Recording:
         for channel in self.channels:
             if channel.unit is None:
                 raise RecordingError(
-                    f"{self.path}: the unit of channel {channel.name} is not stated: say it (--unit g, m/s2 or mm/s)"
+                    f"{self.path}: the unit of channel {channel.name} is not stated: say it (--unit g, m/s2, mm/s, Pa)"
                 )
             unit = parse_unit(channel.unit)
-            inside = _INSIDE.get(unit.quantity, unit.name)
+            inside = "Pa" if is_sound(unit) else _INSIDE.get(unit.quantity, unit.name)
             factors.append(convert_factor(unit, inside))
             channels.append(replace(channel, unit=inside))
         if all(factor == 1.0 for factor in factors):

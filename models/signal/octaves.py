@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from models.signal.acoustics import REFERENCE_PA
 from models.signal.errors import BandError, ResolutionError
 
 if TYPE_CHECKING:
@@ -34,8 +35,8 @@ _THIRD_NAMES: Final = (1.0, 1.25, 1.6, 2.0, 2.5, 3.15, 4.0, 5.0, 6.3, 8.0)
 FEWEST_BINS: Final = 4.0
 """Width of a band in bins: the main lobe of a Hann window, below which a line in the band is mostly outside it."""
 
-LEVEL_REFERENCES: Final = {"m/s2": 1e-6, "m/s": 1e-9, "mm/s": 1e-6, "m": 1e-12, "um": 1e-6}
-"""Reference of vibration levels in the unit named: 1 µm/s², 1 nm/s, 1 pm.
+LEVEL_REFERENCES: Final = {"m/s2": 1e-6, "m/s": 1e-9, "mm/s": 1e-6, "m": 1e-12, "um": 1e-6, "Pa": REFERENCE_PA}
+"""Reference of levels in the unit named: 1 µm/s², 1 nm/s, 1 pm, and 20 µPa of sound.
 
 Source: ISO 1683:2015, preferred reference values."""
 
@@ -134,14 +135,14 @@ def band_values(spectrum: Spectrum, bands: Sequence[Band]) -> NDArray[Any]:
 
 
 def level_db(rms: NDArray[Any], unit: str) -> NDArray[Any]:
-    """Return the level in dB of RMS values, referred to 1 µm/s², 1 nm/s or 1 pm.
+    """Return the level in dB of RMS values, referred to 1 µm/s², 1 nm/s, 1 pm or 20 µPa.
 
     >>> float(level_db(np.array(1.0), "m/s2"))
     120.0
 
     Args:
         rms: any shape, in `unit`, above 0; 0 gives minus infinity.
-        unit: `m/s2`, `m/s`, `mm/s`, `m` or `um`.
+        unit: `m/s2`, `m/s`, `mm/s`, `m`, `um` or `Pa`.
 
     Raises:
         BandError: there is no agreed reference for the unit.

@@ -17,6 +17,7 @@ from models.contract.units import parse_unit
 from models.signal.acoustics import QUIETEST_PA, REFERENCE_PA, a_weighting, check_sound_rate, level_db, pressure_pa
 from models.signal.errors import SignalError
 from models.signal.features import FEATURES, SOUND_FEATURES, FeatureExtractor, sound_names
+from models.signal.sound_levels import sound_levels
 
 RATE_HZ = 51200.0
 N = 51200
@@ -164,3 +165,21 @@ def test_names_of_the_other_kind_are_refused_with_what_there_is():
         FeatureExtractor(25600.0, 2560, ["velocity_rms"], is_sound=True)
     with pytest.raises(SignalError, match="velocity_rms"):
         FeatureExtractor(25600.0, 2560, ["sound_level"])
+
+
+@pytest.mark.parametrize("n", [256, 48_000, 100_003])
+def test_levels_of_recordings_of_any_length_agree_with_those_of_their_windows(n):
+    rng = np.random.default_rng(n)
+    samples = rng.standard_normal((2, n)) * np.array([[0.02], [2.0]])
+    levels = sound_levels(samples, 48_000.0)
+    assert np.allclose(levels.unweighted_db, 20 * np.log10(samples.std(axis=1) / 20e-6), atol=1e-4)
+    # White noise up to 24 kHz, of which A leaves so much; the shortest record has 128 bins of chance, 0.4 dB.
+    at_hz = np.arange(1.0, 24_000.0)
+    left_db = 10 * np.log10(np.mean(a_weighting(at_hz) ** 2))
+    assert np.allclose(levels.a_weighted_db - levels.unweighted_db, left_db, atol=1.5 if n == 256 else 0.1)
+
+
+def test_silence_and_loudness_side_by_side_have_a_number_each():
+    levels = sound_levels(np.stack([np.zeros(5120), np.sin(np.arange(5120.0))]), RATE_HZ)
+    assert np.isfinite(levels.a_weighted_db).all()
+    assert levels.a_weighted_db[0] == levels.unweighted_db[0] == level_db(0.0)
