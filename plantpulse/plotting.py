@@ -253,13 +253,13 @@ def _draw_lines(axes: Any, looked_for: Sequence[EvidenceLine]) -> None:
 
 
 def _draw_channels(axes: Any, analysis: Analysis) -> None:
-    rows = [_channel_cells(report, features) for report, features in _channels(analysis)]
+    alone = all(analysis.stretch.is_sound)
+    rows = [_channel_cells(report, features, alone=alone) for report, features in _channels(analysis)]
     heads = ["channel", "finding", "m/s² RMS", "mm/s RMS", "ISO zone"]
-    hears = analysis.stretch.is_sound
-    if all(hears):
+    if alone:
         heads = ["channel", "finding", LEVEL, "A-weighted", ""]
-    elif any(hears):
-        heads = ["channel", "finding", "m/s² RMS or dB", "mm/s RMS or dB A", "ISO zone"]
+    elif any(analysis.stretch.is_sound):
+        heads = ["channel", "finding", "m/s² or dB", "mm/s RMS", "ISO zone"]
     _write_table(axes, heads, rows[:6], 0.0, (0.0, 0.42, 0.6, 0.8, 0.98))
     axes.axis("off")
 
@@ -268,15 +268,21 @@ def _channels(analysis: Analysis) -> list[tuple[ChannelReport, dict[str, tuple[f
     return list(zip(analysis.report.channels, analysis.features, strict=True))
 
 
-def _channel_cells(report: ChannelReport, features: dict[str, tuple[float | None, str | None]]) -> list[str]:
+def _channel_cells(
+    report: ChannelReport, features: dict[str, tuple[float | None, str | None]], *, alone: bool
+) -> list[str]:
+    """Return the row of a channel; a column of velocities stays empty for a sound among them."""
+
     def value(name: str) -> str:
         number = features.get(name, (None, None))[0]
         return "–" if number is None else f"{number:.3g}"
 
     finding = report.diagnosis.label.replace("_", " ")
     if "sound_level" in features:
-        levels = [features[name][0] for name in ("sound_level", "sound_level_a")]
-        return [report.name, finding, *("–" if one is None else f"{one:.1f} dB" for one in levels), ""]
+        level, weighted = (features[name][0] for name in ("sound_level", "sound_level_a"))
+        if level is None or weighted is None:
+            return [report.name, finding, "–", "", ""]
+        return [report.name, finding, f"{level:.1f} dB", f"{weighted:.1f} dB" if alone else "", ""]
     zone = "–" if report.zone is None else report.zone.letter
     return [report.name, finding, value("acceleration_rms"), value("velocity_rms"), zone]
 
@@ -318,7 +324,7 @@ def _dress(axes: Any, title: str, across: str, up: str) -> None:
     axes.set_title(title, fontsize=8.5, color=INK, loc="left", pad=4 if "Envelope" not in title else 6)
     axes.set_xlabel(across, fontsize=7.5, color=QUIET, labelpad=1)
     axes.set_ylabel(up, fontsize=7.5, color=QUIET, labelpad=2)
-    axes.tick_params(labelsize=7, colors=QUIET, length=2.5)
+    axes.tick_params(which="both", labelsize=7, colors=QUIET, length=2.5)
     axes.grid(visible=True, color=GRID, linewidth=0.6)
     axes.set_axisbelow(True)
     for side, spine in axes.spines.items():

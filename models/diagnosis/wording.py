@@ -102,7 +102,7 @@ def damage(found: Damage, channel_name: str, depth_at: Mapping[str, float] | Non
     step = DAMAGE_STEPS[lead.part]
     return Words(
         f"{DAMAGE_WORDS[lead.part]} at {' or '.join(places)}{heard} is likely: {len(standing)} of {HARMONICS} "
-        f"harmonics of {lead.found_hz:.1f} Hz stand out by {span} and modulate the vibration by "
+        f"harmonics of {lead.found_hz:.1f} Hz stand out by {span} and modulate the signal by "
         f"{min(lead.depth, 1):.0%} ({found.bearing_name}, expected {lead.expected_hz:.1f} Hz)."
         + _told_apart(places, depth_at or {}),
         step if len(places) == 1 else f"Listen to the bearings at {' and '.join(places)} before one is opened. {step}",

@@ -7,14 +7,17 @@ each m/s², with the noise of a hall under it. At 1 m/s² RMS that is 60 dB, a q
 from __future__ import annotations
 
 import math
+import re
 
 import numpy as np
 import pytest
 from support.bearing_signals import impacts, noise, shaft_lines
+from support.machine_signals import Run, drawn, record
 
 from models.contract.vocabulary import DiagnosisLabel
 from models.diagnosis.bearings import find_bearing
 from models.diagnosis.diagnose import BearingAt, Fingerprint, Report, combine, diagnose, fingerprint
+from models.diagnosis.gear_faults import Gear
 from models.diagnosis.sensor import SensorCause, check_sensor
 from models.diagnosis.wording import NOT_HEARD
 
@@ -66,6 +69,25 @@ def test_a_microphone_alone_names_damage_of_a_bearing() -> None:
     assert report.verdict.label is DiagnosisLabel.OUTER_RACE
     assert report.verdict.channel == "MIC.A"
     assert any(line.line == "BPFO" and line.matched for line in report.lines)
+
+
+def test_a_microphone_hears_the_teeth_of_a_wheel_and_tells_them_in_pascal() -> None:
+    build = drawn(3, channels=1, geared=True)
+    assert build.teeth is not None
+    gear = Gear(build.teeth.pinion)
+    healthy, broken = (record(build, run) for run in (Run(6.0, seed=1), Run(6.0, seed=2, fault="gear", severity=4.0)))
+    reference = fingerprint(PA_PER_M_S2 * healthy.samples, build.rate_hz, healthy.speed_rpm, gears=[gear])
+    report = diagnose(
+        PA_PER_M_S2 * broken.samples,
+        build.rate_hz,
+        MICROPHONE,
+        speed_rpm=broken.speed_rpm,
+        gears=[gear],
+        baseline=reference,
+        sound_channels=MICROPHONE,
+    )
+    assert report.verdict.label is DiagnosisLabel.GEAR
+    assert re.search(r"grew from [\d.]+ to [\d.]+ Pa\.$", report.verdict.sentence)
 
 
 def test_its_numbers_are_not_compared_with_those_of_accelerometers() -> None:
