@@ -50,7 +50,7 @@ async def _watched(watch, source, blocks, start=None):
 def test_a_process_has_the_windows_and_delays_of_slow_signals(tmp_path):
     setup, _ = _setup(folder=tmp_path)
     pipeline = setup.pipeline
-    assert (pipeline.window_samples, setup.hop_samples) == (6, 1)
+    assert (pipeline.window_samples, setup.hop_samples) == (60, 10)
     assert pipeline.units == ("°C", "°C", "A", "A", "1")
     assert isinstance(pipeline.rules[0], DoorRule)
     assert pipeline.rules[0].explained_by == ("EVAP.T",)
@@ -75,10 +75,10 @@ async def test_a_door_left_open_is_one_alarm_with_its_words_and_the_hour_before(
     evidence = unpack_evidence(join_evidence(_contents(records, EvidencePart)))
     assert evidence.subject == alarms[0].alarm_id
     room = evidence.channels[0]
-    assert (room.name, room.unit, room.waveform.size) == ("ROOM.T", "°C", 360)
+    assert (room.name, room.unit, room.waveform.size) == ("ROOM.T", "°C", 3_600)
     value, _, unit = evidence.facts["features"]["ROOM.T/mean"]
     assert unit == "°C"
-    assert value == pytest.approx(room.waveform[-6:].mean() * room.waveform_scale, abs=0.01)
+    assert value == pytest.approx(room.waveform[-60:].mean() * room.waveform_scale, abs=0.01)
     assert len(_contents(records, Summary)) > 10
 
 
@@ -90,20 +90,20 @@ async def test_a_restart_gives_the_same_records(tmp_path):
     position = first.position(1, source.detail)
     second = MachineWatch(setup, first.memory_bytes())
     assert second.restarted
-    records += await _watched(second, source, 600 - position.next_index, position)
+    records += await _watched(second, source, 600 - position.next_index // 10, position)
     assert [record.record_id for record in records] == [record.record_id for record in whole]
 
 
 async def test_a_recording_of_slow_signals_goes_the_same_way_in_its_own_units(tmp_path):
     room = ColdRoom(RoomPhysics(seed=3))
     names = ("air", "evaporator", "compressor", "heater", "door")
-    day = room.measured(next(itertools.islice(room.days(), 1)), names, np.arange(0.0, 7_200.0, 10.0), 0)
-    day[4, 300:330] = 1.0
+    day = room.measured(next(itertools.islice(room.days(), 1)), names, np.arange(0.0, 7_200.0, 1.0), 0)
+    day[4, 3_000:3_300] = 1.0
     path = tmp_path / "room.csv"
     header = "time_s," + ",".join(
         f"{name} [{unit}]" for name, unit in zip(names, ("degC", "degC", "A", "A", "1"), strict=True)
     )
-    table = np.column_stack([np.arange(0.0, 7_200.0, 10.0), day.T])
+    table = np.column_stack([np.arange(0.0, 7_200.0, 1.0), day.T])
     np.savetxt(path, table, delimiter=",", header=header, comments="", fmt="%.4f")
     settings = parse_settings(SAMPLE.replace(*BY_CONTACT), "gateway.toml").machine[0]
     records = [record async for record in replay_files(settings, [path], tmp_path)]
