@@ -1,8 +1,9 @@
 """From a change of an alarm condition to the report that people read: identity, revision, diagnosis.
 
 The condition is decided in the pipeline; here a `StandingAlarm` gives it its id and counts its reports, and the
-diagnosis is put beside it. A diagnosis may be revised while the alarm stands (`changed` → `outer_race`), never back to
-something less said. Pure: what was computed from samples is passed in.
+diagnosis is put beside it, with the limit of the velocity that was crossed. A diagnosis may be revised while the alarm
+stands (`changed` → `outer_race`, at DE or NDE → at DE), never back to something less said. Pure: what was computed from
+samples is passed in.
 """
 
 from __future__ import annotations
@@ -40,6 +41,9 @@ BEARING_DAMAGE: Final = frozenset({DiagnosisLabel.OUTER_RACE, DiagnosisLabel.INN
 FIRST_REVIEW_WINDOWS: Final = 8
 LAST_REVIEW_WINDOWS: Final = 1_024
 """Reviews get rarer: a fault that was not to be named at first shows itself within some windows, or much later."""
+CONFIRM_WINDOWS: Final = 2 * FIRST_REVIEW_WINDOWS
+"""A place is told once two looks agree that share no samples: of five seconds each, and eight apart with two windows a
+second. A level that steps within one look, such as a load that moves to one bearing, shows as modulation there."""
 _SENSOR_WORDS: Final = {
     QualityCause.NOT_FINITE: "delivers values that are no numbers",
     QualityCause.CONSTANT: "delivers a constant value",
@@ -62,6 +66,27 @@ class Circumstances:
 
 
 @dataclass(frozen=True, slots=True)
+class Finding:
+    """What there is to say about an alarm.
+
+    Attributes:
+        diagnosis: what is wrong, without the limit.
+        places: points that the damage may be at; more than one where that is open, none where nothing has a place.
+        limit: a sentence on the limit of the velocity that was crossed, empty where none was.
+    """
+
+    diagnosis: Diagnosis
+    places: tuple[str, ...] = ()
+    limit: str = ""
+
+    @property
+    def told(self) -> Diagnosis:
+        """Return the diagnosis as people read it."""
+        sentence = " ".join(part for part in (self.diagnosis.sentence, self.limit) if part)
+        return replace(self.diagnosis, sentence=sentence)
+
+
+@dataclass(frozen=True, slots=True)
 class StandingAlarm:
     """The last report of one alarm, and when its diagnosis is looked at again.
 
@@ -69,11 +94,22 @@ class StandingAlarm:
         report: as it was sent.
         review_in: windows until the next review.
         review_every: windows between this review and the one before; doubles.
+        places, limit: of what was found, see `Finding`.
+        suspected: places that the last look has narrowed it down to.
     """
 
     report: AlarmReport
     review_in: int = FIRST_REVIEW_WINDOWS
     review_every: int = FIRST_REVIEW_WINDOWS
+    places: tuple[str, ...] = ()
+    limit: str = ""
+    suspected: tuple[str, ...] = ()
+
+    @property
+    def finding(self) -> Finding:
+        """Return what people have been told, in its parts."""
+        told = self.report.diagnosis
+        return Finding(replace(told, sentence=told.sentence.removesuffix(self.limit).rstrip()), self.places, self.limit)
 
     @property
     def is_active(self) -> bool:
@@ -94,10 +130,11 @@ def changed(
     standing: StandingAlarm | None,
     family: FailureFamily,
     change: AlarmChange,
-    diagnosis: Diagnosis,
+    found: Finding,
     at: Circumstances,
 ) -> StandingAlarm:
     """Return the alarm after a change of its condition."""
+    diagnosis = found.told
     report = AlarmReport(
         alarm_id=_alarm_id(at, family) if standing is None else standing.report.alarm_id,
         asset_id=at.asset_id,
@@ -116,11 +153,12 @@ def changed(
         model=at.model,
         clock_quality=at.clock_quality,
     )
-    return StandingAlarm(report)
+    return StandingAlarm(report, places=found.places, limit=found.limit)
 
 
-def revised(standing: StandingAlarm, diagnosis: Diagnosis, at: Circumstances) -> StandingAlarm:
+def revised(standing: StandingAlarm, found: Finding, at: Circumstances) -> StandingAlarm:
     """Return the alarm with a better diagnosis; everything that identifies it stays."""
+    diagnosis = found.told
     report = replace(
         standing.report,
         end_ns=at.end_ns,
@@ -131,7 +169,7 @@ def revised(standing: StandingAlarm, diagnosis: Diagnosis, at: Circumstances) ->
         operating_state=at.operating_state,
         clock_quality=at.clock_quality,
     )
-    return replace(standing, report=report)
+    return replace(standing, report=report, places=found.places, limit=found.limit, suspected=())
 
 
 def _severity(of_condition: Severity, diagnosis: Diagnosis) -> Severity:
@@ -153,16 +191,37 @@ def tells_anew(told: StandingAlarm, before: StandingAlarm | None) -> bool:
     )
 
 
-def says_more(new: Diagnosis, old: Diagnosis) -> bool:
-    """Return whether a new diagnosis should replace the one that people have read.
+def says_more(new: Finding, old: Finding) -> bool:
+    """Return whether something new should replace what people have read: a name for what had none, or a place for it.
 
-    >>> say = lambda label, confidence: Diagnosis(DiagnosisLabel(label), None, confidence, "", "")
-    >>> says_more(say("outer_race", 0.7), say("changed", 0.9)), says_more(say("changed", 0.9), say("ball", 0.5))
+    A place is only ever narrowed down, so that two bearings with the same line do not take turns.
+
+    >>> def say(label, *places):
+    ...     return Finding(Diagnosis(DiagnosisLabel(label), None, 0.5, "", ""), places)
+    >>> says_more(say("outer_race"), say("changed")), says_more(say("changed"), say("ball"))
+    (True, False)
+    >>> says_more(say("ball", "DE"), say("ball", "DE", "NDE")), says_more(say("ball", "NDE"), say("ball", "DE"))
     (True, False)
     """
-    if new.label in UNSPECIFIC or new.label is old.label:
+    label, before = new.diagnosis.label, old.diagnosis.label
+    if label in UNSPECIFIC:
         return False
-    return old.label in UNSPECIFIC or new.confidence >= old.confidence + 0.2
+    if label is before:
+        return set(new.places) < set(old.places) and bool(new.places)
+    return before in UNSPECIFIC or new.diagnosis.confidence >= old.diagnosis.confidence + 0.2
+
+
+def looked_again(standing: StandingAlarm, found: Finding) -> tuple[StandingAlarm, bool]:
+    """Return the alarm after one more look at what causes it, and whether that is to be told now.
+
+    A name is told at once. A place must be found twice, because it is told once and for all.
+    """
+    if not says_more(found, standing.finding):
+        return replace(standing, suspected=()), False
+    is_place_only = found.diagnosis.label is standing.report.diagnosis.label
+    if is_place_only and set(found.places) != set(standing.suspected):
+        return replace(standing, suspected=found.places, review_in=CONFIRM_WINDOWS), False
+    return standing, True
 
 
 def against_baseline(
@@ -170,8 +229,8 @@ def against_baseline(
 ) -> Diagnosis:
     """Return the verdict, or `changed` with the feature that moved most where it does not name what is wrong.
 
-    An alarm stands, so "no fault found" cannot be its reason: the machine differs from its baseline, or its level lies
-    in a zone that does not allow operation for long.
+    An alarm stands, so "no fault found" cannot be its reason: the machine differs from its baseline, or its velocity is
+    above a limit.
     """
     if verdict.label not in (DiagnosisLabel.NO_FAULT_FOUND, DiagnosisLabel.HEALTHY, DiagnosisLabel.MACHINE_OFF):
         return verdict
@@ -187,9 +246,13 @@ def against_baseline(
             "Compare the spectra with the healthy ones and watch the trend; inspect if it goes on rising.",
             verdict.evidence,
         )
-    zone = outcome.zone
-    sentence = f"Vibration velocity lies in ISO 20816-3 zone {zone}." if zone else verdict.sentence
-    return replace(verdict, label=DiagnosisLabel.CHANGED, sentence=sentence)
+    crossing = outcome.crossing
+    if crossing is None:
+        return replace(verdict, label=DiagnosisLabel.CHANGED)
+    # The limit that was crossed is said beside every diagnosis; here it is all there is to say.
+    return replace(
+        verdict, label=DiagnosisLabel.CHANGED, channel=crossing.channel, sentence="", next_step=crossing.next_step
+    )
 
 
 def sensor_diagnosis(causes: Sequence[QualityCause], channel: str | None) -> Diagnosis:

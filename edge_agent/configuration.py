@@ -22,9 +22,9 @@ from edge_agent.settings_table import Positive, Table
 from edge_agent.settings_table import as_value_error as _as_value_error
 from edge_agent.sources import SOURCES, source_module
 from edge_agent.sources.base import SourceRequest, WantedChannel, WantedContext
-from edge_agent.vibration_tables import GearTable  # noqa: TC001 - pydantic reads the annotations
+from edge_agent.vibration_tables import BandsTable, GearTable
 from models.context import ContextChannel
-from models.contract.errors import ConfigurationError
+from models.contract.errors import ConfigurationError, InputError
 from models.contract.strict_toml import TomlFile, explained, nearest, parse, read_text
 from models.contract.topics import check_id
 from models.contract.units import is_sound, parse_unit
@@ -300,6 +300,7 @@ class MachineTable(Table):
     learning: LearningTable = LearningTable()
     alarm: AlarmTable = AlarmTable()
     evidence: EvidenceTable = EvidenceTable()
+    bands: BandsTable = BandsTable()
 
     @property
     def sound_channels(self) -> tuple[str, ...]:
@@ -418,6 +419,9 @@ def _suits_its_kind(machine: MachineTable, place: KeyPath, file: TomlFile) -> No
     if machine.kind == "process":
         for path, complaint in unknown_names(machine.phase, machine.rule, [one.name for one in machine.channel]):
             raise ConfigurationError(f"{file.where((*place, *path))}: {complaint}")
+        for key in ("gear", "bands"):
+            if key in machine.model_fields_set:
+                raise ConfigurationError(f"{file.where((*place, key))}: machine.{key} is for a machine that vibrates")
         return
     for number, channel in enumerate(machine.channel):
         quantity = parse_unit(channel.unit).quantity
@@ -430,6 +434,18 @@ def _suits_its_kind(machine: MachineTable, place: KeyPath, file: TomlFile) -> No
     for key in ("phase", "rule"):
         if getattr(machine, key):
             raise ConfigurationError(f'{file.where((*place, key))}: machine.{key} needs kind = "process"')
+    _suit_the_standard(machine, place, file)
+
+
+def _suit_the_standard(machine: MachineTable, place: KeyPath, file: TomlFile) -> None:
+    """Check that the standard knows the machine's group, and that the limits of its velocity can be used."""
+    try:
+        limits = machine.bands.limits(machine.machine_group, machine.support)
+    except InputError as error:
+        key = "bands" if "bands" in machine.model_fields_set else "machine_group"
+        raise ConfigurationError(f"{file.where((*place, key))}: machine.{key}: {error}") from error
+    if limits is not None and len(machine.sound_channels) == len(machine.channel):
+        raise ConfigurationError(f"{file.where((*place, 'bands'))}: machine.bands needs a channel of acceleration")
 
 
 def _own_options(source: SourceTable, place: KeyPath, file: TomlFile) -> None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from edge_agent import alarm_reports, evidence, process_reports
-from edge_agent.alarm_reports import Circumstances, StandingAlarm
+from edge_agent.alarm_reports import Circumstances, Finding, StandingAlarm
 from edge_agent.machine_memory import MachineMemory
 from edge_agent.memory import with_room
 from edge_agent.sources.base import SourcePosition
@@ -32,7 +32,7 @@ from models.state_bytes import StateError
 
 if TYPE_CHECKING:
     from models.alarming import AlarmChange
-    from models.contract.records import Diagnosis, Record
+    from models.contract.records import Record
     from models.contract.vocabulary import ClockQuality
     from models.diagnosis.diagnose import Report
     from models.pipeline import Outcome, PipelineSettings
@@ -196,7 +196,7 @@ class MachineWatch:
             if change.state is AlarmState.ACTIVE:
                 # A rule is at its threshold, whatever the learnt normal says of the window.
                 at = replace(at, score=max(at.score, 1.0))
-            alarm = alarm_reports.changed(standing, family, change, diagnosis, at)
+            alarm = alarm_reports.changed(standing, family, change, Finding(diagnosis), at)
             records += self._reported(alarm, window)
             if alarm.is_active:
                 records += await self._pictured(alarm.report.alarm_id, window, outcome, at, None)
@@ -206,21 +206,23 @@ class MachineWatch:
         self, change: AlarmChange, window: Window, outcome: Outcome, at: Circumstances
     ) -> list[Record]:
         standing = self._memory.standing.get(FailureFamily.MECHANICAL)
-        report = old = None
+        report, is_new = None, False
         if change.state is AlarmState.ACTIVE or standing is None:
-            report, diagnosis = await self._diagnosed(window, outcome)
-            # What people have been told is not taken back while the same occurrence only gets more severe.
-            old = None if standing is None or not standing.is_active else standing.report.diagnosis
-            if old is not None and not alarm_reports.says_more(diagnosis, old):
-                diagnosis = old
+            report, found = await self._diagnosed(window, outcome)
+            is_new = standing is None or not standing.is_active
+            if standing is not None and not is_new:
+                standing, is_new = alarm_reports.looked_again(standing, found)
+            if standing is not None and not is_new:
+                # What people have been told is not taken back while the same occurrence only gets more severe.
+                found = replace(standing.finding, limit=found.limit or standing.limit)
         else:
-            diagnosis = standing.report.diagnosis
-        alarm = alarm_reports.changed(standing, FailureFamily.MECHANICAL, change, diagnosis, at)
+            found = standing.finding
+        alarm = alarm_reports.changed(standing, FailureFamily.MECHANICAL, change, found, at)
         if not alarm_reports.tells_anew(alarm, standing):
             return []
         records = self._reported(alarm, window)
         # One picture per cause: that the same fault has become more severe shows in the features.
-        if alarm.is_active and (old is None or diagnosis is not old):
+        if alarm.is_active and is_new:
             records += await self._pictured(alarm.report.alarm_id, window, outcome, at, report)
         return records
 
@@ -233,12 +235,12 @@ class MachineWatch:
         if standing.review_in > 0:
             self._remember(standing)
             return []
-        report, diagnosis = await self._diagnosed(window, outcome)
-        standing = standing.reviewed()
-        if not alarm_reports.says_more(diagnosis, standing.report.diagnosis):
+        report, found = await self._diagnosed(window, outcome)
+        standing, is_to_be_told = alarm_reports.looked_again(standing.reviewed(), found)
+        if not is_to_be_told:
             self._remember(standing)
             return []
-        alarm = alarm_reports.revised(standing, diagnosis, at)
+        alarm = alarm_reports.revised(standing, replace(found, limit=found.limit or standing.limit), at)
         records = self._reported(alarm, window)
         return records + await self._pictured(alarm.report.alarm_id, window, outcome, at, report)
 
@@ -250,7 +252,8 @@ class MachineWatch:
             diagnosis = standing.report.diagnosis
         else:
             diagnosis = alarm_reports.sensor_diagnosis(outcome.sensor_causes, channel)
-        return self._reported(alarm_reports.changed(standing, FailureFamily.SENSOR, change, diagnosis, at), window)
+        alarm = alarm_reports.changed(standing, FailureFamily.SENSOR, change, Finding(diagnosis), at)
+        return self._reported(alarm, window)
 
     async def _healthy_picture(self, window: Window, outcome: Outcome, at: Circumstances) -> list[Record]:
         """Keep the fingerprint of each newly learnt state, and show the machine once in a while without an alarm."""
@@ -288,8 +291,8 @@ class MachineWatch:
         wanted = round(DIAGNOSIS_S * self.setup.pipeline.sample_rate_hz)
         return is_well and self._windower.latest().shape[1] >= wanted
 
-    async def _diagnosed(self, window: Window, outcome: Outcome) -> tuple[Report, Diagnosis]:
-        """Return what the latest seconds say, and the diagnosis to report."""
+    async def _diagnosed(self, window: Window, outcome: Outcome) -> tuple[Report, Finding]:
+        """Return what the latest seconds say, and what of it is to be reported."""
         settings = self.setup.pipeline
         known = self._memory.fingerprints.get(outcome.operating_state)
         report = await asyncio.to_thread(
@@ -324,7 +327,8 @@ class MachineWatch:
                     sentence=process.sentence,
                     next_step=process.next_step,
                 )
-        return report, diagnosis
+        limit = "" if outcome.crossing is None else outcome.crossing.sentence
+        return report, Finding(diagnosis, report.places, limit)
 
     async def _pictured(
         self, subject: str, window: Window, outcome: Outcome, at: Circumstances, report: Report | None

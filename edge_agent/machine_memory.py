@@ -60,7 +60,15 @@ class MachineMemory:
             "windower": [at.epoch, at.next_needed_index, at.seen_index, at.seen_end_ns, at.gap, at.jump_index],
             "context": [[sample.name, sample.time_ns, sample.value] for sample in at.context],
             "standing": [
-                [family.value, format_alarm(alarm.report), alarm.review_in, alarm.review_every]
+                [
+                    family.value,
+                    format_alarm(alarm.report),
+                    alarm.review_in,
+                    alarm.review_every,
+                    list(alarm.places),
+                    alarm.limit,
+                    list(alarm.suspected),
+                ]
                 for family, alarm in self.standing.items()
             ],
             "fingerprints": list(self.fingerprints),
@@ -85,13 +93,18 @@ class MachineMemory:
                 WindowerPosition(*fields.value("windower")),
                 context=tuple(ContextSample(*sample) for sample in fields.values.get("context", ())),
             ),
-            standing={
-                FailureFamily(family): StandingAlarm(parse_alarm(report), review_in, review_every)
-                for family, report, review_in, review_every in fields.value("standing")
-            },
+            standing=dict(_standing(parts) for parts in fields.value("standing")),
             fingerprints={name: fields.nested(f"fingerprint/{name}") for name in fields.value("fingerprints")},
             picture_due_ns=fields.value("picture_due_ns"),
         )
+
+
+def _standing(parts: Sequence[Any]) -> tuple[FailureFamily, StandingAlarm]:
+    """Return an alarm as it was stored; the last parts are newer than the first alarms."""
+    family, report, review_in, review_every, *found = parts
+    places, limit, suspected = found or ((), "", ())
+    alarm = StandingAlarm(parse_alarm(report), review_in, review_every, tuple(places), limit, tuple(suspected))
+    return FailureFamily(family), alarm
 
 
 def _gears_of(fingerprint: bytes) -> tuple[Gear, ...] | None:

@@ -1,4 +1,4 @@
-"""Tables of a machine that vibrates: the wheels of its gears, which nobody can hear from outside.
+"""Tables of a machine that vibrates: the wheels of its gears, and the limits that the plant sets its velocity.
 
 Here is what a person may write; `models.diagnosis` explains what it is used for.
 """
@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import AfterValidator
 
-from edge_agent.settings_table import Table, as_value_error
+from edge_agent.settings_table import Positive, Table, as_value_error
 
 if TYPE_CHECKING:
     from models.diagnosis.gear_faults import Gear
+    from models.diagnosis.iso20816 import UserBands
 
 
 def _parsed(text: str) -> Gear:
@@ -24,6 +25,29 @@ def _parsed(text: str) -> Gear:
 def _checked_gear(text: str) -> str:
     _parsed(text)
     return text
+
+
+class BandsTable(Table):
+    """The plant's own limits of the vibration velocity, RMS from 10 to 1000 Hz; each goes before the standard's."""
+
+    alarm_mm_s: Positive | None = None
+    """Above it is alert. Default: by ISO 20816-3, what each channel learnt plus a quarter of zone boundary B/C."""
+    trip_mm_s: Positive | None = None
+    """Above it is danger. Default: by ISO 20816-3, zone boundary C/D."""
+
+    def limits(self, machine_group: int | None, support: str | None) -> UserBands | None:
+        """Return the limits as the pipeline needs them, None where none is set.
+
+        Raises:
+            InputError: a machine group that the standard does not know, or limits that contradict it.
+        """
+        if self.alarm_mm_s is None and self.trip_mm_s is None and machine_group is None:
+            return None
+        from models.diagnosis.iso20816 import UserBands, VelocityLimits
+
+        own = UserBands(self.alarm_mm_s, self.trip_mm_s)
+        VelocityLimits((), machine_group, support, own)
+        return None if own == UserBands() else own
 
 
 class GearTable(Table):

@@ -123,4 +123,4 @@ def diagnose(
         for row, (name, check) in enumerate(zip(channel_names, checks, strict=True))
     )
     speaker = machine_verdict(reports)
-    return Report(reports, speaker.diagnosis, speaker.component, speed, speaker.diagnosis.evidence)
+    return Report(reports, speaker.diagnosis, speaker.component, speed, speaker.diagnosis.evidence, speaker.places)

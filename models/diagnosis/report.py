@@ -76,6 +76,11 @@ class ChannelReport:
         """Return the measurement point, the name before the dot."""
         return point_of(self.name)
 
+    @property
+    def places(self) -> tuple[str, ...]:
+        """Return the points that the damaged bearing may be at, or the one that the diagnosis speaks of."""
+        return (self.component,) if self.damage is None else self.damage.places
+
 
 @dataclass(frozen=True, slots=True)
 class Report:
@@ -87,6 +92,7 @@ class Report:
         component: the point that the verdict speaks of; `DE or NDE` where that is open.
         speed: of the shaft, stated, estimated and used.
         lines: the lines that were looked for on the verdict's channel, matched or not.
+        places: the points that are left open, most likely first; one where the place is clear.
     """
 
     channels: tuple[ChannelReport, ...]
@@ -94,3 +100,4 @@ class Report:
     component: str
     speed: SpeedEstimate
     lines: tuple[EvidenceLine, ...]
+    places: tuple[str, ...] = ()

@@ -90,9 +90,10 @@ def _placed(
     same = [report for report in named if report.damage is not None and not _contradicts(report, best)]
     speaker = next((report for report in same if nearest in {report.name, report.point}), best)
     told = speaker.damage or damage
-    words = wording.damage(replace(told, places=tuple(left)), speaker.name, depth_at)
+    told = replace(told, places=tuple(left))
+    words = wording.damage(told, speaker.name, depth_at)
     diagnosis = replace(speaker.diagnosis, sentence=words.sentence, next_step=words.next_step)
-    return replace(speaker, diagnosis=diagnosis, component=" or ".join(left))
+    return replace(speaker, diagnosis=diagnosis, component=" or ".join(left), damage=told)
 
 
 def _depth_of(lead: Candidate, heard: BearingFinding) -> float | None:

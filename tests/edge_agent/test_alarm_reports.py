@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from edge_agent.alarm_reports import (
+    CONFIRM_WINDOWS,
     LAST_REVIEW_WINDOWS,
     Circumstances,
+    Finding,
     changed,
+    looked_again,
     revised,
     says_more,
     sensor_diagnosis,
@@ -29,14 +34,14 @@ ACTIVE = AlarmChange(AlarmState.ACTIVE, Severity.ALERT, since_ns=4, occurrence=1
 RETURNED = AlarmChange(AlarmState.RETURNED, Severity.ALERT, since_ns=4, occurrence=1, revision=2)
 
 
-def _say(label, confidence=0.5):
-    return Diagnosis(DiagnosisLabel(label), "DE.H", confidence, "sentence", "next step")
+def _say(label, confidence=0.5, places=(), limit=""):
+    return Finding(Diagnosis(DiagnosisLabel(label), "DE.H", confidence, "sentence.", "next step"), places, limit)
 
 
 def test_an_alarm_keeps_its_id_over_revisions_occurrences_and_return():
     first = changed(None, FailureFamily.MECHANICAL, ACTIVE, _say("changed"), AT)
     second = revised(first, _say("outer_race"), AT)
-    third = changed(second, FailureFamily.MECHANICAL, RETURNED, second.report.diagnosis, AT)
+    third = changed(second, FailureFamily.MECHANICAL, RETURNED, second.finding, AT)
     assert len({alarm.report.alarm_id for alarm in (first, second, third)}) == 1
     assert [alarm.report.revision for alarm in (first, second, third)] == [1, 2, 3]
     assert [alarm.is_active for alarm in (first, second, third)] == [True, True, False]
@@ -64,6 +69,61 @@ def test_families_and_streams_have_alarms_of_their_own():
 )
 def test_a_diagnosis_is_replaced_only_by_one_that_says_more(new, old, expected):
     assert says_more(_say(*new), _say(*old)) is expected
+
+
+@pytest.mark.parametrize(
+    ("new", "old", "expected"),
+    [
+        (("DE",), ("DE", "NDE"), True),
+        (("NDE",), ("DE", "NDE"), True),
+        (("DE", "NDE"), ("DE", "NDE"), False),
+        (("DE", "NDE"), ("DE",), False),
+        (("NDE",), ("DE",), False),
+        (("GB",), ("DE", "NDE"), False),
+        ((), ("DE", "NDE"), False),
+        (("DE",), (), False),
+    ],
+)
+def test_a_place_that_was_left_open_is_told_once_it_is_clear_and_stays(new, old, expected):
+    assert says_more(_say("outer_race", places=new), _say("outer_race", places=old)) is expected
+
+
+def test_a_place_is_told_when_two_looks_in_a_row_agree():
+    alarm = changed(None, FailureFamily.MECHANICAL, ACTIVE, _say("ball", places=("DE", "NDE")), AT)
+    open_still, at_de, at_nde = (_say("ball", places=places) for places in (("NDE", "DE"), ("DE",), ("NDE",)))
+    for found in (at_de, open_still, at_de, at_nde):
+        alarm, is_told = looked_again(alarm.reviewed(), found)
+        assert not is_told
+    assert alarm.review_in == CONFIRM_WINDOWS
+    alarm, is_told = looked_again(alarm.reviewed(), at_nde)
+    assert is_told
+    alarm = revised(alarm, at_nde, AT)
+    assert alarm.report.revision == 2
+    for found in (at_de, at_de, at_nde, open_still, open_still):
+        alarm, is_told = looked_again(alarm, found)
+        assert not is_told
+
+
+def test_a_name_is_told_at_once():
+    alarm = changed(None, FailureFamily.MECHANICAL, ACTIVE, _say("changed"), AT)
+    assert looked_again(alarm, _say("ball", places=("DE", "NDE")))[1]
+
+
+def test_the_limit_that_was_crossed_is_said_beside_the_diagnosis_and_once():
+    first = changed(None, FailureFamily.MECHANICAL, ACTIVE, _say("changed", limit="Above 2.8 mm/s."), AT)
+    assert first.report.diagnosis.sentence == "sentence. Above 2.8 mm/s."
+    assert first.finding == _say("changed", limit="Above 2.8 mm/s.")
+    second = changed(first, FailureFamily.MECHANICAL, ACTIVE, replace(first.finding, limit="Above 4.5 mm/s."), AT)
+    assert second.report.diagnosis.sentence == "sentence. Above 4.5 mm/s."
+    assert tells_anew(second, first)
+    assert revised(second, _say("imbalance"), AT).report.diagnosis.sentence == "sentence."
+
+
+def test_a_limit_alone_is_a_sentence():
+    assert (
+        replace(_say("changed"), diagnosis=replace(_say("changed").diagnosis, sentence=""), limit="X.").told.sentence
+        == "X."
+    )
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from support.bearing_signals import impacts, noise
 
 from edge_agent.machine import MachineSetup, MachineWatch
 from models.contract.encoding import from_record
@@ -85,6 +89,38 @@ async def test_a_fault_raises_one_alarm_with_its_cause_and_evidence():
     value, baseline, unit = evidence.facts["features"]["DE.H/acceleration_rms"]
     assert value > 1.5 * baseline
     assert unit == "m/s²"
+
+
+def _same_line_at_both(seconds, *stages):
+    """Return noise, shaft and the blows of one bearing, heard at DE and NDE as strongly as each stage says."""
+    t = np.arange(int(seconds * RATE_HZ)) / RATE_HZ
+    blows = impacts(seconds, RATE_HZ, 0.997 * BEARING.bpfo * SPEED_RPM / 60, 5, height=1.0)
+    samples = np.stack([noise(seconds, RATE_HZ, seed) for seed in (1, 2)]) + 0.5 * np.sin(
+        2 * np.pi * t * SPEED_RPM / 60
+    )
+    for (begin_s, *heights), (end_s, *_) in itertools.pairwise((*stages, (seconds,))):
+        during = (t >= begin_s) & (t < end_s)
+        samples[:, during] += np.outer(heights, blows[during])
+    return samples.astype(np.float32)
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+async def test_a_place_that_was_left_open_is_told_once_when_it_becomes_clear(restarts):
+    """Two bearings of one type: heard alike, then deeper at DE, then at NDE; nobody is sent to and fro."""
+    setup = replace(_setup(), bearings=(BearingAt(BEARING, "DE"), BearingAt(BEARING, "NDE")))
+    watch = MachineWatch(setup)
+    samples = _same_line_at_both(60, (20.0, 8.0, 8.0), (32.0, 12.0, 4.0), (46.0, 4.0, 12.0))
+    blocks = list(_blocks(samples))
+    # While the place is suspected and not told yet.
+    cut = round(36 * RATE_HZ / BLOCK) if restarts else len(blocks)
+    records = await _run(watch, blocks[:cut])
+    watch = MachineWatch(setup, watch.memory_bytes())
+    records += await _run(watch, _blocks(samples, watch.next_needed_index))
+    named = [alarm for alarm in _contents(records, AlarmReport) if alarm.diagnosis.label is DiagnosisLabel.OUTER_RACE]
+    assert ["damage at DE or NDE is" in alarm.diagnosis.sentence for alarm in named] == [True, False]
+    assert "damage at DE is likely" in named[1].diagnosis.sentence
+    assert named[1].revision == named[0].revision + 1
+    assert (named[1].severity, named[1].since_ns) == (named[0].severity, named[0].since_ns)
 
 
 async def test_a_healthy_machine_raises_none_and_shows_its_spectrum_once_an_hour():

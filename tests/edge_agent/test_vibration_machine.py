@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import functools
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -19,7 +20,7 @@ from edge_agent.sources.base import SourcePosition
 from models.contract.encoding import from_record
 from models.contract.errors import ConfigurationError
 from models.contract.records import AlarmReport
-from models.contract.vocabulary import AlarmState, ClockQuality, DiagnosisLabel
+from models.contract.vocabulary import AlarmState, ClockQuality, DiagnosisLabel, Severity
 from models.diagnosis.gear_faults import Gear
 
 START = "2026-01-01T00:00:00Z"
@@ -155,4 +156,94 @@ def test_a_wheel_that_cannot_be_is_refused_in_one_line(tables, line, said):
     assert "\n" not in message
     if line is not None:
         first = PLANT.count("\n", 0, PLANT.index("{tables}"))
+        assert message.startswith(f"gateway.toml:{first + line}: ")
+
+
+HUM_RATE_HZ = 6400.0
+
+
+def humming(folder, *stretches):
+    """Write a recording: stretches of (seconds, velocity in mm/s) of a line at 25 Hz over a little noise."""
+    rng = np.random.default_rng(8)
+    parts = []
+    for length_s, velocity_mm_s in stretches:
+        angle = 2.0 * np.pi * 25.0 * np.arange(round(length_s * HUM_RATE_HZ)) / HUM_RATE_HZ
+        line = velocity_mm_s * 1e-3 * np.sqrt(2.0) * 2.0 * np.pi * 25.0 * np.sin(angle)
+        parts.append(line + 0.1 * rng.standard_normal(angle.size))
+    np.savez(folder / "recorded.npz", acc=np.concatenate(parts), fs_hz=HUM_RATE_HZ)
+    return folder
+
+
+def bounded(bands="", machine='machine_group = 2\nsupport = "rigid"'):
+    stated = f"speed_rpm = 1500\nsample_rate_hz = {HUM_RATE_HZ}\n{machine}"
+    return plant(machine=stated, tables=f"  [machine.bands]\n  {bands}" if bands else "")
+
+
+TABLE = "ISO 20816-3:2022, group 2, rigid"
+QUARTER = f"alarm limit of 1.51 mm/s (the healthy 0.811 mm/s plus a quarter of the zone boundary B/C of {TABLE})"
+
+
+@pytest.mark.parametrize(
+    ("bands", "velocity_mm_s", "severity", "limit"),
+    [
+        ("", 2.2, Severity.ALERT, QUARTER),
+        ("", 5.0, Severity.DANGER, f"trip limit of 4.5 mm/s (the zone boundary C/D of {TABLE})"),
+        ("alarm_mm_s = 2.0", 2.2, Severity.ALERT, "alarm limit of 2 mm/s (set by the plant)"),
+        ("trip_mm_s = 4.0", 4.2, Severity.DANGER, "trip limit of 4 mm/s (set by the plant)"),
+    ],
+)
+async def test_an_alarm_says_which_limit_was_crossed_and_where_it_comes_from(
+    tmp_path, bands, velocity_mm_s, severity, limit
+):
+    source, new_watch = opened(bounded(bands), humming(tmp_path, (14.0, 0.8), (6.0, velocity_mm_s)))
+    alarms = await watched(source, new_watch())
+    assert seconds(alarms[0].since_ns) == pytest.approx(14.0, abs=1.5)
+    assert alarms[-1].severity is severity
+    assert alarms[-1].diagnosis.label is DiagnosisLabel.IMBALANCE
+    told = re.search(r"Vibration velocity at DE.H is (\S+) mm/s RMS, above the (.+)\.$", alarms[-1].diagnosis.sentence)
+    # The first windows above the limit still hold some of what was before.
+    assert float(told[1]) == pytest.approx(velocity_mm_s, rel=0.15)
+    assert told[2] == limit
+
+
+async def test_a_machine_that_is_bad_from_the_first_day_is_told_so_by_its_limit_alone(tmp_path):
+    settings = bounded(machine='machine_group = 2\nsupport = "rigid"')
+    source, new_watch = opened(settings, humming(tmp_path, (6.0, 3.2)))
+    [alarm] = await watched(source, new_watch())
+    assert alarm.severity is Severity.ALERT
+    assert "above the alarm limit of 2.8 mm/s (the zone boundary B/C of ISO" in alarm.diagnosis.sentence
+
+
+async def test_after_a_restart_a_more_severe_alarm_still_says_its_limit_once(tmp_path):
+    source, new_watch = opened(bounded(), humming(tmp_path, (14.0, 0.8), (6.0, 2.2), (6.0, 5.2)))
+    watch = new_watch()
+    before = await watched(source, watch, until=round(19 * HUM_RATE_HZ))
+    assert before[-1].severity is Severity.ALERT
+    after = await watched(source, watch := new_watch(watch.memory_bytes()), watch.next_needed_index)
+    assert after[-1].severity is Severity.DANGER
+    assert after[-1].alarm_id == before[-1].alarm_id
+    assert after[-1].diagnosis.sentence.count("Vibration velocity at DE.H") == 1
+    assert "trip limit" in after[-1].diagnosis.sentence
+
+
+@pytest.mark.parametrize(
+    ("machine", "tables", "line", "said"),
+    [
+        ("", "[machine.bands]\nalarm = 2.0", 2, "unknown key 'alarm' in [machine.bands], did you mean 'alarm_mm_s'?"),
+        ("", "[machine.bands]\nalarm_mm_s = 0.0", 2, "greater than 0"),
+        ("", "[machine.bands]\ntrip_mm_s = inf", 2, "finite number"),
+        ("", "[machine.bands]\nalarm_mm_s = 5.0\ntrip_mm_s = 4.0", 1, "not above the alarm limit of 5 mm/s"),
+        ('machine_group = 2\nsupport = "rigid"', "[machine.bands]\ntrip_mm_s = 3.0", 1, "set both limits"),
+        ('machine_group = 3\nsupport = "rigid"', "", None, "give group 1 (above 300 kW) or 2 (15 to 300 kW)"),
+        ('kind = "process"', "[machine.bands]\nalarm_mm_s = 5.0", 1, "machine.bands is for a machine that vibrates"),
+    ],
+)
+def test_limits_that_cannot_be_are_refused_in_one_line(machine, tables, line, said):
+    with pytest.raises(ConfigurationError) as caught:
+        plant(machine=machine, tables=tables)
+    message = str(caught.value)
+    assert said in message
+    assert "\n" not in message
+    if line is not None:
+        first = PLANT.count("\n", 0, PLANT.index("{tables}")) + machine.count("\n")
         assert message.startswith(f"gateway.toml:{first + line}: ")
