@@ -1,13 +1,14 @@
 // Alarm: can I believe it? The sentence, checks that a sceptic would make, the evidence, and every change.
 
-import { acknowledge as ask, isUnacknowledged } from "./acknowledge.js";
-import { acknowledgement, alarmStateWords } from "./alarmrows.js";
+import { acknowledgement, alarmStateWords, withheldWords } from "./alarmrows.js";
+import { allows, answerAlarm, buttons } from "./answer.js";
 import { get } from "./api.js";
 import { age, fact, nothing, numberCell } from "./cells.js";
 import { byId, element, idOfPage, pageOf, put } from "./dom.js";
 import { NONE, featureWords, fixed, ms, number, sentenceCase, stateWords, time, unitWords } from "./format.js";
 import { start } from "./shell.js";
 import { mark, sign } from "./signs.js";
+import { isSlowPicture, slowView } from "./slow.js";
 import { spectrumView } from "./spectrum.js";
 import { split } from "./trends.js";
 import { waveformView } from "./waveform.js";
@@ -16,8 +17,11 @@ const id = idOfPage("alarms");
 const api = `/alarms/${encodeURIComponent(id)}`;
 const spectrum = spectrumView(byId("spectrum"));
 const waveform = waveformView(byId("waveform"));
+const slow = slowView(byId("slow"));
 let alarm = null;
 let evidence = null;
+
+const isOfProcess = () => (evidence ? isSlowPicture(evidence) : alarm.family === "process");
 
 function showHead() {
   document.title = `${alarm.machine_name}: ${sentenceCase(alarm.label)} · plantpulse`;
@@ -25,11 +29,11 @@ function showHead() {
   put(byId("sentence"), alarm.sentence);
   byId("next-step").hidden = !alarm.next_step;
   if (alarm.next_step) put(byId("next-step"), element("strong", {}, "What to do: "), alarm.next_step);
-  put(byId("actions"), isUnacknowledged(alarm) ? element("button", { type: "button", class: "main", onclick: () => acknowledge() }, "Acknowledge ", element("kbd", {}, "a")) : null);
+  put(byId("actions"), buttons(alarm, answer));
   put(
     byId("facts"),
     fact("Priority", mark(alarm.priority), `severity ${alarm.severity}`),
-    fact("State", alarmStateWords(alarm), alarm.acknowledged ? ["by ", acknowledgement(alarm)] : null),
+    fact("State", alarmStateWords(alarm), alarm.withheld ? withheldWords(alarm.withheld) : alarm.acknowledged ? ["by ", acknowledgement(alarm)] : null),
     fact("Since", age(alarm.since), time(ms(alarm.since))),
     fact("Occurrences", String(alarm.occurrences ?? 1), "of this alarm"),
     fact("Where", alarm.component, alarm.channel ? `clearest on ${alarm.channel}` : null),
@@ -44,12 +48,12 @@ function checks() {
   const matched = lines.filter((line) => line.matched).length;
   const isSteady = alarm.operating_state?.startsWith("steady");
   const rows = [
-    [alarm.confidence >= 0.7, `Confidence in the name of the fault: ${number(100 * alarm.confidence)} %`, alarm.confidence >= 0.7 ? "high enough to act on" : "the change is real, its cause is uncertain"],
+    [alarm.confidence >= 0.7, `Confidence in ${isOfProcess() ? "the cause" : "the name of the fault"}: ${number(100 * alarm.confidence)} %`, alarm.confidence >= 0.7 ? "high enough to act on" : "the change is real, its cause is uncertain"],
     lines.length ? [matched > 0, `${matched} of ${lines.length} fault lines were found`, matched ? "listed below, with those that were not" : "nothing in the envelope names a bearing fault"] : null,
     [isSteady, `Judged while the machine was: ${stateWords(alarm.operating_state).toLowerCase()}`, isSteady ? "compared with the baseline of this state" : "not a steady state, so comparison is doubtful"],
     [alarm.clock_quality === "synchronised", `Clock of the gateway: ${alarm.clock_quality ?? "unknown"}`, alarm.clock_quality === "synchronised" ? "the times can be trusted" : "the times may be off; the order of events is right"],
     [!alarm.late, alarm.late ? "It arrived late" : "It arrived when it happened", alarm.late ? "the gateway was offline; this is history" : "no delay in delivery"],
-    [alarm.evidence === "complete", `Evidence: ${alarm.evidence}`, { complete: "waveform and spectra below", partial: "some parts are still on their way", none: "the gateway has not sent any" }[alarm.evidence] ?? ""],
+    [alarm.evidence === "complete", `Evidence: ${alarm.evidence}`, { complete: isOfProcess() ? "what came before is shown below" : "waveform and spectra below", partial: "some parts are still on their way", none: "the gateway has not sent any" }[alarm.evidence] ?? ""],
     [null, `Judged by: ${alarm.model || "unknown model"}`, ""],
   ];
   return rows.filter(Boolean).map(([speaksFor, words, note]) =>
@@ -59,6 +63,7 @@ function checks() {
 
 function showLines() {
   const lines = [...(alarm.lines?.length ? alarm.lines : (evidence?.fault_lines ?? []))].sort((a, b) => Number(b.matched) - Number(a.matched) || a.expected_hz - b.expected_hz);
+  byId("lines-section").hidden = !lines.length && isOfProcess();
   byId("lines").hidden = !lines.length;
   byId("lines-hint").textContent = lines.length ? "" : "None: no bearing is configured on this point, or this kind of alarm does not look for lines.";
   put(
@@ -80,14 +85,19 @@ function showLines() {
 }
 
 function showBaseline() {
-  const features = Object.entries(evidence?.facts?.features ?? {})
-    .map(([name, [value, baseline, unit]]) => ({ name, value, baseline, unit, factor: baseline ? value / baseline : null }))
-    .sort((a, b) => Math.abs(Math.log(b.factor || 1)) - Math.abs(Math.log(a.factor || 1)));
+  // Temperatures have no zero to be a multiple of: what a process does is told by differences, channel by channel.
+  const isProcess = isOfProcess();
+  const known = Object.entries(evidence?.facts?.features ?? {}).map(([name, [value, baseline, unit]]) => ({ name, value, baseline, unit, factor: baseline ? value / baseline : null }));
+  const features = isProcess
+    ? known.sort((a, b) => Number(split(b.name).channel === alarm.channel) - Number(split(a.name).channel === alarm.channel))
+    : known.sort((a, b) => Math.abs(Math.log(b.factor || 1)) - Math.abs(Math.log(a.factor || 1)));
+  byId("against-how").textContent = isProcess ? "Difference" : "Factor";
   byId("against").hidden = !features.length;
   byId("baseline-hint").textContent = features.length ? "" : "The evidence holds no features.";
   put(
     byId("against").tBodies[0],
     features.map(({ name, value, baseline, unit, factor }) => {
+      const difference = baseline === null ? null : value - baseline;
       const { channel, quantity } = split(name);
       return element(
         "tr",
@@ -95,7 +105,7 @@ function showBaseline() {
         element("th", { scope: "row" }, featureWords(quantity), " ", element("span", { class: "unit" }, [channel, unitWords(unit)].filter(Boolean).join(", "))),
         numberCell(number(value)),
         numberCell(number(baseline)),
-        numberCell(factor === null ? NONE : `${number(factor)}`),
+        numberCell(number(isProcess ? difference : factor)),
       );
     }),
   );
@@ -121,16 +131,21 @@ async function fetchEvidence() {
 async function showEvidence() {
   if (!evidence) {
     waveform.empty();
+    slow.empty();
     spectrum.empty(nothing("No evidence has arrived yet", "The gateway sends the waveform and the spectra after the alarm itself; if it is offline they wait on its disk."));
+    return;
+  }
+  if (isSlowPicture(evidence)) {
+    await slow.show(evidence, alarm.channel);
     return;
   }
   await waveform.show(evidence, alarm.channel);
   await spectrum.show(evidence, alarm.channel);
 }
 
-async function acknowledge() {
-  if (!alarm || !isUnacknowledged(alarm)) return;
-  if (await ask(alarm)) await refresh();
+async function answer(action) {
+  if (!alarm || !allows(alarm, action)) return;
+  if (await answerAlarm(action, alarm)) await refresh();
 }
 
 async function refresh() {
@@ -153,4 +168,4 @@ async function refresh() {
   if (alarm.evidence !== before || evidence) await showEvidence();
 }
 
-start({ refresh, concerns: (kind, what) => kind === "alarm" && (what === null || what === id), acknowledge });
+start({ refresh, concerns: (kind, what) => kind === "alarm" && (what === null || what === id), answer });

@@ -1,20 +1,27 @@
 // How one alarm looks in a list, and the order of a list: most urgent first, then the newest.
 
-import { isOpen, isUnacknowledged } from "./acknowledge.js";
+import { isOpen, isUnacknowledged } from "./answer.js";
 import { age, numberCell } from "./cells.js";
 import { element, pageOf } from "./dom.js";
-import { NONE, ms, sentenceCase } from "./format.js";
+import { NONE, ms, sentenceCase, time } from "./format.js";
 import { PRIORITIES, mark } from "./signs.js";
 
 const STATES = {
   unacknowledged: "Active, not acknowledged",
   acknowledged: "Active, acknowledged",
   returned_unacknowledged: "Returned, not acknowledged",
+  latched: "Returned from danger, to be reset",
   normal: "Returned to normal",
+  shelved: "Shelved",
+  suppressed: "Suppressed: machine in maintenance",
+  out_of_service: "Out of service",
 };
 
 /** ISA-18.2 state of an alarm in words. */
 export const alarmStateWords = (alarm) => STATES[alarm.state] ?? sentenceCase(alarm.state);
+
+/** Who withholds something, until when and why. */
+export const withheldWords = ({ by, until, reason }) => [element("span", { class: "who" }, by), until ? [", until ", time(ms(until))] : null, element("span", { class: "comment" }, reason)];
 
 /** Open before history, unacknowledged before acknowledged within a priority, newest first. */
 export function moreUrgentFirst(a, b) {
@@ -26,10 +33,11 @@ export function moreUrgentFirst(a, b) {
   );
 }
 
-/** Who acknowledged it and when, or the button to do so. */
-export function acknowledgement(alarm, acknowledge) {
+/** Who acknowledged it and when, or the button to do so; or who withholds it. */
+export function acknowledgement(alarm, answer) {
+  if (alarm.withheld) return withheldWords(alarm.withheld);
   if (isUnacknowledged(alarm))
-    return element("button", { type: "button", "data-key": "acknowledge", title: "Acknowledge (a)", "aria-label": `Acknowledge: ${alarm.sentence}`, onclick: () => acknowledge(alarm.id) }, "Acknowledge");
+    return element("button", { type: "button", "data-key": "acknowledge", title: "Acknowledge (a)", "aria-label": `Acknowledge: ${alarm.sentence}`, onclick: () => answer("acknowledge", alarm.id) }, "Acknowledge");
   if (!alarm.acknowledged) return NONE;
   return [
     element("span", { class: "who" }, alarm.acknowledged.by),
@@ -40,12 +48,12 @@ export function acknowledgement(alarm, acknowledge) {
 }
 
 /** One row; `withMachine` adds the column with its name. */
-export function alarmRow(alarm, acknowledge, withMachine) {
+export function alarmRow(alarm, answer, withMachine) {
   const open = isOpen(alarm);
   return element(
     "tr",
     { "data-id": alarm.id, tabindex: -1, class: `${open ? "" : "quiet-row"} ${isUnacknowledged(alarm) ? "to-acknowledge" : ""}` },
-    element("td", { class: "c-state" }, open ? mark(alarm.priority) : mark("normal", `Was ${alarm.priority}`)),
+    element("td", { class: "c-state" }, open ? mark(alarm.priority) : alarm.withheld ? mark("withheld", sentenceCase(alarm.priority)) : mark("normal", `Was ${alarm.priority}`)),
     withMachine ? element("td", { class: "c-machine" }, element("a", { href: pageOf("machines", alarm.machine), "data-key": "machine" }, alarm.machine_name)) : null,
     element(
       "th",
@@ -56,6 +64,6 @@ export function alarmRow(alarm, acknowledge, withMachine) {
     element("td", { class: "c-alarm-state" }, alarmStateWords(alarm)),
     element("td", { class: "c-since", "data-label": "Since" }, age(alarm.since)),
     numberCell(String(alarm.occurrences ?? 1), { class: "c-times whole" }, "Times"),
-    element("td", { class: "c-ack" }, acknowledgement(alarm, acknowledge)),
+    element("td", { class: "c-ack" }, acknowledgement(alarm, answer)),
   );
 }

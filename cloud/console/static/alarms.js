@@ -1,7 +1,7 @@
 // Alarms: what must be acknowledged? Most urgent first, acknowledged without leaving the list.
 
-import { acknowledge as ask, isOpen, isUnacknowledged } from "./acknowledge.js";
 import { alarmRow, moreUrgentFirst } from "./alarmrows.js";
+import { allows, answerAlarm, isOpen, isUnacknowledged } from "./answer.js";
 import { getAll } from "./api.js";
 import { nothing } from "./cells.js";
 import { byId, put } from "./dom.js";
@@ -10,12 +10,14 @@ import { plural } from "./format.js";
 import { refill } from "./keyboard.js";
 import { start } from "./shell.js";
 
+const ASKED = { open: "open", unacknowledged: "open", withheld: ["shelved", "suppressed", "out_of_service"], all: null };
+const EMPTY = { open: "No alarm is open", unacknowledged: "Nothing to acknowledge", withheld: "Nothing is shelved, suppressed or out of service" };
 let alarms = [];
-const values = filters(byId("filters"), (now) => (now.show === "all" ? refresh() : show()));
+const values = filters(byId("filters"), () => refresh());
 
 function isShown(alarm, { q, show: which, priority }) {
   return (
-    (which === "all" || (which === "open" ? isOpen(alarm) : isUnacknowledged(alarm))) &&
+    (which !== "unacknowledged" || isUnacknowledged(alarm)) &&
     (!priority || alarm.priority === priority) &&
     found(q, alarm.machine_name, alarm.sentence, alarm.component, alarm.label)
   );
@@ -30,7 +32,7 @@ function sentence() {
 
 function show() {
   const shown = alarms.filter((alarm) => isShown(alarm, values()));
-  refill(byId("alarms").tBodies[0], shown.map((alarm) => alarmRow(alarm, acknowledge, true)));
+  refill(byId("alarms").tBodies[0], shown.map((alarm) => alarmRow(alarm, answer, true)));
   byId("alarms").hidden = !shown.length;
   byId("empty").hidden = shown.length > 0;
   byId("shown").textContent = plural(shown.length, "alarm");
@@ -39,19 +41,21 @@ function show() {
   const { q, priority, show: which } = values();
   if (q || priority) put(byId("empty"), nothing("No alarm fits this filter", "Clear the filter to see all that are open."));
   else if (which === "all") put(byId("empty"), nothing("No alarm was ever raised", "A machine raises one when its score stays above the limit; the Fleet page shows how far each is from it."));
-  else put(byId("empty"), nothing(which === "open" ? "No alarm is open" : "Nothing to acknowledge", "Choose “all, with history” to see earlier ones."));
+  else put(byId("empty"), nothing(EMPTY[which], "Choose “all, with history” to see earlier ones."));
 }
 
 async function refresh() {
-  alarms = (await getAll("/alarms", { state: values().show === "all" ? null : "open" })).sort(moreUrgentFirst);
+  alarms = (await getAll("/alarms", { state: ASKED[values().show] })).sort(moreUrgentFirst);
   show();
 }
 
-async function acknowledge(id) {
-  const alarm = alarms.find((one) => one.id === id) ?? (id === null ? alarms.filter((one) => isShown(one, values())).find(isUnacknowledged) : null);
-  if (!alarm || !isUnacknowledged(alarm)) return;
-  if (await ask(alarm)) await refresh();
+async function answer(action, id) {
+  const shown = alarms.filter((one) => isShown(one, values()));
+  // Without a row under the keyboard only what harms nobody: the most urgent one is acknowledged.
+  const alarm = alarms.find((one) => one.id === id) ?? (id === null && action === "acknowledge" ? shown.find(isUnacknowledged) : null);
+  if (!alarm || !allows(alarm, action)) return;
+  if (await answerAlarm(action, alarm)) await refresh();
 }
 
 byId("alarms").dataset.rows = "";
-start({ refresh, concerns: (kind) => kind === "alarm", acknowledge });
+start({ refresh, concerns: (kind) => kind === "alarm", answer });

@@ -5,12 +5,13 @@ import { PRIORITIES, highestPriority, signWord } from "./signs.js";
 const HOUR_MS = 3_600_000;
 
 /** Worst first; the order of the fleet list and of the filter. */
-export const CONDITIONS = [...PRIORITIES, "nodata", "uncertain", "learning", "normal", "off"];
+export const CONDITIONS = [...PRIORITIES, "nodata", "uncertain", "withheld", "learning", "normal", "off"];
 
 /** The one sign of a machine. An open alarm goes before silence, silence before everything that is no longer known. */
 export function condition(machine) {
   const priority = highestPriority(machine.open_alarms);
   if (priority) return priority;
+  if (machine.maintenance) return "withheld"; // whoever works on it may well pull the plug
   if (machine.stale || !machine.last_data) return "nodata";
   if (machine.operating_state === "off") return "off";
   if (machine.verdict?.label === "uncertain") return "uncertain";
@@ -20,6 +21,7 @@ export function condition(machine) {
 
 export function conditionWords(machine) {
   const key = condition(machine);
+  if (key === "withheld") return "In maintenance";
   return key === "learning" ? `Learning ${Math.floor(100 * machine.learning_progress)} %` : signWord(key);
 }
 

@@ -44,7 +44,7 @@ function changeCell(machine) {
 
 function row(machine) {
   const key = condition(machine);
-  const isQuiet = ["normal", "off"].includes(key);
+  const isQuiet = ["normal", "off", "withheld"].includes(key);
   return element(
     "tr",
     { "data-id": machine.id, tabindex: -1, class: isQuiet ? "quiet-row" : `row-${key}` },

@@ -103,6 +103,8 @@ const FEATURES = {
   crest_factor: "Crest factor",
   kurtosis: "Kurtosis",
   velocity_rms: "Velocity RMS",
+  mean: "Level",
+  last: "Last value",
 };
 
 /** Name of a feature for people: "velocity_rms" is "Velocity RMS", "band_3" is "Band 3". */

@@ -4,6 +4,7 @@ import { byId, put } from "./dom.js";
 import { legend } from "./signs.js";
 
 const PAGES = { f: "/", a: "/alarms", g: "/gateways" };
+const ANSWERS = { a: "acknowledge", s: "shelve" };
 const GO_MS = 1200; // how long a `g` waits for its second letter
 
 const isTyping = (target) => target.closest("input, select, textarea, [contenteditable]") !== null;
@@ -32,8 +33,8 @@ export function refill(body, newRows) {
   ((inside && row?.querySelector(`[data-key="${CSS.escape(inside)}"]`)) || row)?.focus({ preventScroll: true });
 }
 
-/** Listen. `acknowledge(id)` is called for the row under the keyboard, or with null where the page is about one alarm. */
-export function listen({ acknowledge = null } = {}) {
+/** Listen. `answer(action, id)` is called for the row under the keyboard, or with null where there is none. */
+export function listen({ answer = null } = {}) {
   let went = 0;
   put(byId("help-signs"), legend());
   byId("help-open").addEventListener("click", () => byId("help").showModal());
@@ -49,7 +50,7 @@ export function listen({ acknowledge = null } = {}) {
     else if (event.key === "g") went = Date.now();
     else if (event.key === "j" || event.key === "k") move(event.key === "j" ? 1 : -1);
     else if (event.key === "Enter" && event.target.matches?.("tr[data-id]")) (event.target.querySelector("a[data-open]") ?? event.target.querySelector("a[href]"))?.click();
-    else if (event.key === "a" && acknowledge) acknowledge(event.target.closest?.("tr[data-id]")?.dataset.id ?? null);
+    else if (event.key in ANSWERS && answer) answer(ANSWERS[event.key], event.target.closest?.("tr[data-id]")?.dataset.id ?? null);
     else if (event.key === "/") (document.querySelector('input[type="search"]') ?? byId("content")).focus();
     else if (event.key === "t") window.nextTheme();
     else if (event.key === "?") byId("help").showModal();

@@ -1,18 +1,19 @@
 // Machine: is it getting worse, and why? Sentence, facts, alarms, trends, and the spectrum of a moment.
 
-import { acknowledge as ask, isOpen, isUnacknowledged } from "./acknowledge.js";
-import { alarmRow, moreUrgentFirst } from "./alarmrows.js";
+import { alarmRow, moreUrgentFirst, withheldWords } from "./alarmrows.js";
+import { allows, answer as ask, answerAlarm, button, isOpen, isUnacknowledged } from "./answer.js";
 import { get, getAll } from "./api.js";
 import { age, fact, nothing, quantity } from "./cells.js";
 import { palette } from "./charts.js";
 import { condition, conditionWords } from "./condition.js";
 import { byId, element, idOfPage, pageOf, put } from "./dom.js";
 import { drawMachine } from "./drawing.js";
-import { NONE, duration, featureWords, ms, number, sentenceCase, stateWords, time } from "./format.js";
+import { NONE, duration, featureWords, fixed, ms, number, sentenceCase, stateWords, time } from "./format.js";
 import { refill } from "./keyboard.js";
 import { start } from "./shell.js";
 import { mark } from "./signs.js";
 import { HEALTH_LIMIT } from "./sparkline.js";
+import { isSlow, isSlowPicture, slowView } from "./slow.js";
 import { spectrumView } from "./spectrum.js";
 import { split, trendLegend, trendPanels } from "./trends.js";
 
@@ -23,6 +24,7 @@ const SHORTEST_ZOOM_MS = 60_000;
 const ALL_FROM = "1970-01-01T00:00:00Z";
 // The few that matter first; the others wait in the chooser.
 const FIRST = ["health_index", "score", "velocity_rms", "acceleration_rms", "kurtosis", "envelope_1", "envelope_2", "envelope_3", "envelope_4"];
+const FIRST_OF_SLOW = ["health_index", "score", "mean"];
 
 const id = idOfPage("machines");
 const api = `/machines/${encodeURIComponent(id)}`;
@@ -34,6 +36,7 @@ let trends = null;
 
 const zoneLimits = JSON.parse(byId("machine").dataset.zoneLimits);
 const spectrum = spectrumView(byId("spectrum"));
+const slow = slowView(byId("slow"));
 const panels = trendPanels(byId("panels"), {
   get zoneLimits() {
     return zoneLimits[`${machine?.facts?.machine_group}/${machine?.facts?.support}`] ?? null;
@@ -91,28 +94,31 @@ function showHead() {
   put(byId("path"), element("a", { href: "/" }, "Fleet"), places.map((place, at) => [" / ", at < 2 ? element("a", { href: `/?${new URLSearchParams(at === 0 ? { site: place } : { site: places[0], area: place })}` }, place) : place]));
   put(byId("name"), machine.name);
   put(byId("sentence"), verdictWords());
+  put(byId("actions"), button(machine.maintenance ? "end-maintenance" : "maintain", maintain));
   const worst = alarms.filter(isOpen).sort(moreUrgentFirst)[0];
   byId("next-step").hidden = !worst?.next_step;
   if (worst?.next_step) put(byId("next-step"), element("strong", {}, "What to do: "), worst.next_step);
   const { speed_rpm: speed, machine_group: group, support } = machine.facts ?? {};
   put(
     byId("facts"),
-    fact("State", mark(condition(machine), conditionWords(machine))),
-    fact("Health", quantity(machine.health_index, ""), `of 100; alarm below ${HEALTH_LIMIT}`),
+    fact("State", mark(condition(machine), conditionWords(machine)), machine.maintenance ? withheldWords(machine.maintenance) : null),
+    fact("Health", fixed(machine.health_index, 0), `of 100; alarm below ${HEALTH_LIMIT}`),
     fact("Score", quantity(machine.score, ""), "alarm limit 1"),
-    fact("Vibration", machine.zone ? `Zone ${machine.zone}` : NONE, group && support ? `ISO 20816-3 group ${group}, ${support}` : "group and support not configured"),
+    isSlow(machine.features) ? null : fact("Vibration", machine.zone ? `Zone ${machine.zone}` : NONE, group && support ? `ISO 20816-3 group ${group}, ${support}` : "group and support not configured"),
     fact("Running", stateWords(machine.operating_state), speed ? `nominal ${number(speed, 4)} rpm` : null),
     fact("Last data", age(machine.last_data), machine.stale ? "older than expected" : null),
     fact("Gateway", element("a", { href: pageOf("gateways", machine.gateway) }, machine.gateway.split(":").at(-1)), sentenceCase(machine.class ?? "")),
   );
   const priorityAt = new Map(alarms.filter(isOpen).sort(moreUrgentFirst).toReversed().flatMap((alarm) => [alarm.component, alarm.channel?.replace(/\.[^.]*$/, "")].filter(Boolean).map((point) => [point, alarm.priority])));
-  drawMachine(byId("drawing"), machine.channels ?? [], priorityAt, machine.class);
+  // A shaft with bearings says nothing about a room or a loop of pipes.
+  drawMachine(byId("drawing"), isSlow(machine.features) ? [] : (machine.channels ?? []), priorityAt, machine.class);
 }
 
 function verdictWords() {
   if (!machine.last_data) return "No data yet: its gateway has declared it, nothing has been measured.";
   // How long ago stands among the facts; a verdict does not go away because the gateway did.
   const silent = machine.stale ? "It is not heard at the moment: what you see is from before." : "";
+  if (machine.maintenance) return "It is in maintenance: its alarms are written down and ask nobody for anything.";
   if (machine.verdict || silent) return [machine.verdict?.sentence, silent].filter(Boolean).join(" ");
   if (machine.operating_state === "off") return "It is off; nothing is judged while it stands still.";
   if (machine.learning_progress < 1) return `It is learning what is normal for it: ${Math.floor(100 * machine.learning_progress)} % done. Until then nothing is judged.`;
@@ -121,15 +127,19 @@ function verdictWords() {
 
 function showAlarms() {
   const listed = [...alarms].sort(moreUrgentFirst).slice(0, 12);
-  refill(byId("alarms").tBodies[0], listed.map((alarm) => alarmRow(alarm, acknowledge, false)));
+  refill(byId("alarms").tBodies[0], listed.map((alarm) => alarmRow(alarm, answer, false)));
   byId("alarms").hidden = !listed.length;
   byId("alarms-none").hidden = listed.length > 0;
 }
 
-async function acknowledge(alarmId) {
-  const alarm = alarms.find((one) => one.id === alarmId) ?? [...alarms].sort(moreUrgentFirst).find(isUnacknowledged);
-  if (!alarm || !isUnacknowledged(alarm)) return;
-  if (await ask(alarm)) await refresh();
+async function answer(action, alarmId) {
+  const alarm = alarms.find((one) => one.id === alarmId) ?? (action === "acknowledge" ? [...alarms].sort(moreUrgentFirst).find(isUnacknowledged) : null);
+  if (!alarm || !allows(alarm, action)) return;
+  if (await answerAlarm(action, alarm)) await refresh();
+}
+
+async function maintain(action) {
+  if (await ask(action, api, `${machine.name}: its alarms are ${action === "maintain" ? "suppressed meanwhile, and still written down" : "wanted again"}`)) await refresh();
 }
 
 // ---- trends ----
@@ -137,11 +147,12 @@ async function acknowledge(alarmId) {
 function quantities() {
   const names = ["health_index", "score", ...(machine.features ?? []).map((feature) => split(feature.name).quantity)];
   const unique = [...new Set(names)];
-  return [...FIRST.filter((name) => unique.includes(name)), ...unique.filter((name) => !FIRST.includes(name))];
+  return [...first().filter((name) => unique.includes(name)), ...unique.filter((name) => !first().includes(name))];
 }
 
 const channelNames = () => [...new Set((machine.features ?? []).map((feature) => split(feature.name).channel).filter(Boolean))];
-const shownQuantities = () => quantities().filter((name) => (view.features ?? FIRST).includes(name));
+const first = () => (isSlow(machine.features) ? FIRST_OF_SLOW : FIRST);
+const shownQuantities = () => quantities().filter((name) => (view.features ?? first()).includes(name));
 const shownChannels = () => channelNames().filter((name) => !view.channels || view.channels.includes(name));
 
 /** The range asked for; a day by default, or everything of a machine that is younger than a day. */
@@ -214,12 +225,17 @@ async function showMoment() {
   select.value = pictures.some((one) => one.id === view.at) ? view.at : "";
   await panels.moment(view.at ? ms(pictures.find((one) => one.id === view.at)?.end) : null);
   const wanted = select.value || pictures[0]?.id;
+  put(byId("spectrum-title"), isSlow(machine.features) ? "What came before?" : "Which fault is it?");
   if (!wanted) {
-    spectrum.empty(nothing("No spectrum yet", "The gateway sends one a few minutes after it has started, and with every alarm."));
+    slow.empty();
+    spectrum.empty(nothing(isSlow(machine.features) ? "No picture yet" : "No spectrum yet", "The gateway sends one a few minutes after it has started, and with every alarm."));
     return;
   }
   if (wanted === shownPicture) return;
-  await spectrum.show(await get(`${api}/spectra/${encodeURIComponent(wanted)}`), alarms.find(isOpen)?.channel);
+  const picture = await get(`${api}/spectra/${encodeURIComponent(wanted)}`);
+  const [seen, other] = isSlowPicture(picture) ? [slow, spectrum] : [spectrum, slow];
+  other.empty();
+  await seen.show(picture, alarms.find(isOpen)?.channel);
   shownPicture = wanted;
 }
 
@@ -245,4 +261,4 @@ async function refresh() {
 byId("alarms").dataset.rows = "";
 showRanges();
 byId("moment").addEventListener("change", (event) => go({ at: event.target.value || null }, false));
-start({ refresh, concerns: (kind, what) => kind === "machine" && (what === null || what === id), acknowledge });
+start({ refresh, concerns: (kind, what) => kind === "machine" && (what === null || what === id), answer });

@@ -1,7 +1,7 @@
 // What every page has around its content: keys, open alarms in the head, a line that announces a new alarm.
 
 import { getAll } from "./api.js";
-import { isOpen } from "./acknowledge.js";
+import { isOpen } from "./answer.js";
 import { byId, pageOf, put } from "./dom.js";
 import { listen } from "./keyboard.js";
 import { live } from "./live.js";
@@ -34,10 +34,10 @@ function announce(fresh) {
  * Start a page.
  *
  * @param refresh fetches and shows what the page is about; called again whenever it `concerns(kind, id)`.
- * @param acknowledge called with the id of the row under the keyboard on `a`.
+ * @param answer called with an action and the id of the row under the keyboard.
  */
-export function start({ refresh, concerns = () => true, acknowledge = null }) {
-  listen({ acknowledge });
+export function start({ refresh, concerns = () => true, answer = null }) {
+  listen({ answer });
   byId("announcement-close").addEventListener("click", () => {
     byId("announcement").hidden = true;
   });

@@ -13,6 +13,7 @@ const SIGNS = {
   uncertain: { word: "Uncertain", path: "M8 1.5a6.5 6.5 0 1 1 0 13A6.5 6.5 0 1 1 8 1.5z", open: true, digit: "?", digitAt: 11.8 },
   learning: { word: "Learning", path: "M8 1.5a6.5 6.5 0 1 1-6.5 6.5M8 4.5V8l2.5 2", open: true },
   off: { word: "Off", path: "M3 8h10", open: true },
+  withheld: { word: "Withheld", path: "M5.5 3v10M10.5 3v10", open: true },
   normal: { word: "Normal", path: "M3.5 8.5l3 3 6-7", open: true },
   foreign: { word: "Foreign", path: "M2 5h12M11 2l3 3-3 3M14 11H2M5 8l-3 3 3 3", open: true },
   offline: { word: "Offline", path: "M3 3l10 10M13 3 3 13", open: true },

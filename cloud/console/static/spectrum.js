@@ -242,7 +242,7 @@ export function spectrumView(host) {
     empty(...children) {
       picture = null;
       put(blank, ...children);
-      blank.hidden = false;
+      blank.hidden = !children.length;
       view.hidden = true;
     },
   };

@@ -4,7 +4,7 @@
 import { CONFIG, axis, layout, palette, plain, plotly, redrawOn, tableBehind } from "./charts.js";
 import { age } from "./cells.js";
 import { drawn, element, put } from "./dom.js";
-import { featureWords, fromLocalTime, localTime, ms, number, offset, stateWords, time, unitWords } from "./format.js";
+import { featureWords, fixed, fromLocalTime, localTime, ms, number, offset, stateWords, time, unitWords } from "./format.js";
 import { sign, signWord } from "./signs.js";
 
 const MARGIN = { l: 54, r: 52, t: 8, b: 34 }; // the style sheet places the common cursor by the same numbers
@@ -12,6 +12,7 @@ const HEIGHT = 170;
 const STRIP = [0.01, 0.1]; // of the panel's height, below the axis
 const PLOT = 0.13;
 const SYMBOLS = { urgent: "square", high: "triangle-up", medium: "diamond", low: "circle" };
+const LEVELS = new Set(["mean", "last", "slope"]); // of slow signals: zero is no bottom of theirs
 const LABEL_PIXELS = 11;
 const GAP_BUCKETS = 2.5; // more than this many buckets without data is a gap in the line
 
@@ -160,15 +161,16 @@ const limitLine = (value, colours, words) => ({
  */
 export function trendPanels(host, options) {
   let shown = null;
-  const figures = new Map(); // quantity → {figure, chart, caption, behind}
+  const figures = new Map(); // quantity and unit → {figure, chart, caption, behind}
 
-  function figureOf(quantity) {
-    if (figures.has(quantity)) return figures.get(quantity);
+  function figureOf(quantity, unit) {
+    const key = `${quantity} ${unit}`;
+    if (figures.has(key)) return figures.get(key);
     const caption = element("figcaption", {});
     const chart = element("div", { class: "chart" });
-    const behind = tableBehind(featureWords(quantity), `${quantity}.csv`, () => tableOf(quantity));
+    const behind = tableBehind(featureWords(quantity), `${quantity}.csv`, () => tableOf(quantity, unit));
     const one = { figure: element("figure", { class: "panel" }, caption, chart, behind), chart, caption, isDrawn: false };
-    figures.set(quantity, one);
+    figures.set(key, one);
     return one;
   }
 
@@ -178,8 +180,15 @@ export function trendPanels(host, options) {
       return parts.quantity === quantity && (parts.channel === null || shown.channels.includes(parts.channel));
     });
 
-  function tableOf(quantity) {
+  /** The series of a quantity, those of one unit together: amperes and degrees share no axis. */
+  function byUnit(quantity) {
     const list = seriesOf(quantity);
+    const units = [...new Set(list.map((series) => series.unit))];
+    return units.length ? units.map((unit) => [unit, list.filter((series) => series.unit === unit)]) : [[null, list]];
+  }
+
+  function tableOf(quantity, unit) {
+    const list = byUnit(quantity).find(([own]) => own === unit)?.[1] ?? [];
     const times = [...new Set(list.flatMap((series) => series.t_ms))].sort((a, b) => b - a);
     const places = list.map((series) => new Map(series.t_ms.map((t, at) => [t, at])));
     const label = (series) => [split(series.feature).channel, unitWords(series.unit)].filter(Boolean).join(", ");
@@ -195,7 +204,7 @@ export function trendPanels(host, options) {
     const newest = Math.min(Math.max(...latest.map(({ series, at }) => series.t_ms[at])) + 1000 * shown.trends.bucket_s, Date.now());
     return [
       element("strong", {}, featureWords(quantity)),
-      latest.map(({ channel, series, at }) => element("span", { class: "latest" }, channel ? element("span", { class: "unit" }, `${channel} `) : null, number(series.mean[at]), element("span", { class: "unit" }, ` ${unitWords(series.unit)}`))),
+      latest.map(({ channel, series, at }) => element("span", { class: "latest" }, channel ? element("span", { class: "unit" }, `${channel} `) : null, quantity === "health_index" ? fixed(series.mean[at], 0) : number(series.mean[at]), element("span", { class: "unit" }, ` ${unitWords(series.unit)}`))),
       latest.length ? element("span", { class: "hint" }, age(new Date(newest).toISOString())) : element("span", { class: "hint" }, "no values in this range"),
     ];
   }
@@ -233,7 +242,7 @@ export function trendPanels(host, options) {
         shapes,
         annotations: [...below.annotations, ...endLabels(list, channels.all, colours, yRange, top), zoneLabel(range[1], colours)],
         xaxis: axis(colours, "", { type: "date", range: range.map(localTime), anchor: "free", position: 0, showline: false, nticks: 7, title: undefined, hoverformat: "%Y-%m-%d %H:%M" }),
-        yaxis: axis(colours, axisTitle(quantity, unit), { domain: [PLOT, 1], fixedrange: true, nticks: 5, range: yRange ?? undefined, rangemode: "tozero" }),
+        yaxis: axis(colours, axisTitle(quantity, unit), { domain: [PLOT, 1], fixedrange: true, nticks: 5, range: yRange ?? undefined, rangemode: LEVELS.has(quantity) ? "normal" : "tozero" }),
         yaxis2: { domain: [PLOT, 1], overlaying: "y", range: [0, 1], visible: false, fixedrange: true },
       }),
     ];
@@ -243,12 +252,11 @@ export function trendPanels(host, options) {
     if (!shown) return;
     const Plotly = await plotly();
     const colours = palette();
-    const wanted = shown.quantities.map((quantity) => [quantity, figureOf(quantity)]);
-    const current = wanted.map(([, one]) => one.figure);
+    const wanted = shown.quantities.flatMap((quantity) => byUnit(quantity).map(([unit, list]) => [quantity, list, figureOf(quantity, unit)]));
+    const current = wanted.map(([, , one]) => one.figure);
     if (current.length !== host.children.length || current.some((figure, at) => host.children[at] !== figure)) put(host, current);
     host.removeAttribute("aria-busy");
-    for (const [quantity, one] of wanted) {
-      const list = seriesOf(quantity);
+    for (const [quantity, list, one] of wanted) {
       put(one.caption, captionOf(quantity, list));
       const [data, look] = figureData(quantity, list, colours);
       await Plotly.react(one.chart, data, look, CONFIG);

@@ -192,6 +192,44 @@ def test_an_alarm_is_acknowledged_by_keyboard_and_shows_who_and_when(desktop: Vi
     expect(row).to_be_focused()
 
 
+def test_an_alarm_is_shelved_by_keyboard_and_taken_back_on_its_page(desktop: Visitor) -> None:
+    desktop.plant.raise_alarm("shelf", "Put me aside by keyboard.")
+    page = desktop.open("/alarms?q=me+aside")
+    page.keyboard.press("j")
+    page.keyboard.press("s")
+    page.locator("#answer-by").fill("A. Keller")
+    page.locator("#answer-note").fill("Waits for the spare part")
+    page.locator("#answer-until").select_option(label="1 day")
+    page.keyboard.press("Enter")
+    expect(page.locator("#empty")).to_contain_text("No alarm fits this filter")
+    page.locator("select[name=show]").select_option("withheld")
+    row = page.locator("#alarms tbody tr")
+    expect(row.locator(".c-alarm-state")).to_have_text("Shelved")
+    expect(row.locator(".c-ack")).to_contain_text("A. Keller, until")
+    row.locator("a[data-open]").click()
+    expect(page.locator("#facts")).to_contain_text("Waits for the spare part")
+    page.get_by_role("button", name="Take from the shelf").click()
+    page.locator("#answer-do").click()
+    expect(page.locator("#facts")).to_contain_text("Active, not acknowledged")
+    expect(page.locator("#timeline")).to_contain_text("Unshelved")
+
+
+def test_a_machine_in_maintenance_says_so_and_its_alarms_are_suppressed(desktop: Visitor) -> None:
+    page = desktop.open(f"/machines/{desktop.plant.machine_named(WORN)}")
+    page.get_by_role("button", name="In maintenance").click()
+    page.locator("#answer-by").fill("A. Keller")
+    page.locator("#answer-do").click()
+    expect(page.locator("#answer")).to_be_visible()  # not without a reason
+    page.locator("#answer-note").fill("New bearing")
+    page.locator("#answer-do").click()
+    expect(page.locator("#facts")).to_contain_text("In maintenance")
+    expect(page.locator("#alarms")).to_contain_text("Suppressed: machine in maintenance")
+    page.get_by_role("button", name="End maintenance").click()
+    page.locator("#answer-do").click()
+    expect(page.get_by_role("button", name="In maintenance")).to_be_visible()
+    expect(page.locator("#alarms")).to_contain_text("Active, not acknowledged")
+
+
 def test_what_another_person_acknowledges_appears_without_a_reload(desktop: Visitor) -> None:
     report = desktop.plant.raise_alarm("live", "Somebody else will see to it.")
     page = desktop.open("/alarms?q=somebody+else")

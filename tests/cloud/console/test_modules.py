@@ -67,6 +67,7 @@ def test_an_open_alarm_comes_before_silence_and_silence_before_rest(call: Callab
     assert call("condition", "condition", quiet | {"open_alarms": {"low": 1, "high": 2}, "stale": True}) == "high"
     assert call("condition", "condition", quiet | {"stale": True, "operating_state": "off"}) == "nodata"
     assert call("condition", "condition", quiet | {"operating_state": "off"}) == "off"
+    assert call("condition", "condition", quiet | {"stale": True, "maintenance": {"by": "A. Keller"}}) == "withheld"
     assert call("condition", "condition", quiet | {"learning_progress": 0.4}) == "learning"
     assert call("condition", "condition", quiet) == "normal"
 
