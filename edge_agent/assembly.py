@@ -85,7 +85,7 @@ def machine_setup(table: MachineTable, source: Source) -> MachineSetup:
         speed_rpm=facts.speed_rpm or table.speed_rpm,
         machine_group=table.machine_group,
         support=table.support,
-        bands=table.bands.limits(table.machine_group, table.support),
+        bands=table.bands.limits(),
         learning_windows=table.learning.windows,
         summary_interval_s=table.summary_interval_s,
         alarm=AlarmSettings(**table.alarm.model_dump()),

@@ -32,6 +32,7 @@ from models.contract.units import is_sound, parse_unit
 if TYPE_CHECKING:
     from models.contract.toml_lines import KeyPath
     from models.diagnosis.bearings import Bearing
+    from models.diagnosis.iso20816 import VelocityLimits
 
 QUANTITY: Final = "acceleration"
 """What the channels of a machine that vibrates measure, beside microphones; those of a process may measure anything."""
@@ -307,6 +308,17 @@ class MachineTable(Table):
         """Return the names of the channels that are microphones; the pressures of a process are none."""
         return tuple(one.name for one in self.channel if self.kind == "vibration" and is_sound(one.unit))
 
+    def velocity_limits(self) -> VelocityLimits | None:
+        """Return what the velocity is judged by, None where no limit is stated or no channel has a velocity.
+
+        Raises:
+            InputError: the standard does not know the machine's group, or the plant's limits contradict it.
+        """
+        names = [one.name for one in self.channel if one.name not in self.sound_channels]
+        if self.kind == "process" or not names:
+            return None
+        return self.bands.velocity_limits(names, self.machine_group, self.support)
+
     @model_validator(mode="before")
     @classmethod
     def _usual(cls, document: Any) -> Any:
@@ -440,11 +452,11 @@ def _suits_its_kind(machine: MachineTable, place: KeyPath, file: TomlFile) -> No
 def _suit_the_standard(machine: MachineTable, place: KeyPath, file: TomlFile) -> None:
     """Check that the standard knows the machine's group, and that the limits of its velocity can be used."""
     try:
-        limits = machine.bands.limits(machine.machine_group, machine.support)
+        limits = machine.velocity_limits()
     except InputError as error:
         key = "bands" if "bands" in machine.model_fields_set else "machine_group"
         raise ConfigurationError(f"{file.where((*place, key))}: machine.{key}: {error}") from error
-    if limits is not None and len(machine.sound_channels) == len(machine.channel):
+    if limits is None and machine.bands.limits() is not None:
         raise ConfigurationError(f"{file.where((*place, 'bands'))}: machine.bands needs a channel of acceleration")
 
 

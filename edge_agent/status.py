@@ -18,6 +18,56 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from edge_agent.configuration import MachineTable
+    from models.diagnosis.iso20816 import Bands
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelBands:
+    """Alarm and trip of the velocity of one channel.
+
+    Attributes:
+        operating_state: in which they hold; None: in every one, because none has been learnt.
+        channel: its name.
+        bands: with where each comes from.
+    """
+
+    operating_state: str | None
+    channel: str
+    bands: Bands
+
+    @property
+    def line(self) -> str:
+        """Return what people read.
+
+        >>> from models.diagnosis.iso20816 import UserBands, bands
+        >>> ChannelBands("steady/default", "DE.H", bands(None, None, user=UserBands(alarm_mm_s=2.0))).line
+        'DE.H in steady/default: alarm at 2 mm/s (set by the plant), trip not set'
+        """
+        limits = (
+            ("alarm", self.bands.alarm_mm_s, self.bands.alarm_words),
+            ("trip", self.bands.trip_mm_s, self.bands.trip_words),
+        )
+        parts = [
+            f"{name} not set" if limit is None else f"{name} at {limit:.3g} mm/s ({words})"
+            for name, limit, words in limits
+        ]
+        where = "" if self.operating_state is None else f" in {self.operating_state}"
+        return f"{self.channel}{where}: {', '.join(parts)}"
+
+    def document(self) -> dict[str, str | float | None]:
+        """Return the same for `--json`."""
+        return {
+            "operating_state": self.operating_state,
+            "channel": self.channel,
+            "healthy_mm_s": self.bands.baseline_mm_s,
+            "alarm_mm_s": self.bands.alarm_mm_s,
+            "trip_mm_s": self.bands.trip_mm_s,
+            "alarm_basis": self.bands.alarm_basis,
+            "trip_basis": self.bands.trip_basis,
+            "table": self.bands.table or None,
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class MachinePlace:
@@ -29,6 +79,8 @@ class MachinePlace:
         state_bytes: size of what it remembers.
         operating_state: of its last window, None where its memory does not say.
         windows_learnt: by operating state, windows collected so far; None where it has been learnt.
+        healthy_mm_s: by operating state that has been learnt, the velocity of each channel when healthy; only where
+            there are limits on it.
     """
 
     asset_id: str
@@ -37,6 +89,26 @@ class MachinePlace:
     state_bytes: int
     operating_state: str | None = None
     windows_learnt: Mapping[str, int | None] = field(default_factory=dict)
+    healthy_mm_s: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+
+    def bands(self, table: MachineTable) -> tuple[ChannelBands, ...]:
+        """Return the alarm and trip limits that hold now: of every state that has been learnt, else the first ones.
+
+        Args:
+            table: the machine as it is configured.
+        """
+        limits = table.velocity_limits()
+        if limits is None:
+            return ()
+        names = limits.channel_names
+        known = {state: healthy for state, healthy in self.healthy_mm_s.items() if len(healthy) == len(names)}
+        if not known:
+            return tuple(ChannelBands(None, name, limits.bands(None)) for name in names)
+        return tuple(
+            ChannelBands(state, name, limits.bands(healthy_mm_s))
+            for state, healthy in known.items()
+            for name, healthy_mm_s in zip(names, healthy, strict=True)
+        )
 
     def progress(self, learning_windows: int) -> dict[str, float]:
         """Return how far the learning of each operating state is, 0 to 1.
@@ -137,4 +209,5 @@ def _place(asset_id: str, epoch: int, next_index: int, state: bytes) -> MachineP
         windows_learnt={
             name: len(one.vectors) if isinstance(one, Learning) else None for name, one in known.learnt.items()
         },
+        healthy_mm_s=known.healthy_mm_s,
     )

@@ -12,8 +12,10 @@ from pydantic import AfterValidator
 from edge_agent.settings_table import Positive, Table, as_value_error
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from models.diagnosis.gear_faults import Gear
-    from models.diagnosis.iso20816 import UserBands
+    from models.diagnosis.iso20816 import UserBands, VelocityLimits
 
 
 def _parsed(text: str) -> Gear:
@@ -35,19 +37,25 @@ class BandsTable(Table):
     trip_mm_s: Positive | None = None
     """Above it is danger. Default: by ISO 20816-3, zone boundary C/D."""
 
-    def limits(self, machine_group: int | None, support: str | None) -> UserBands | None:
-        """Return the limits as the pipeline needs them, None where none is set.
+    def limits(self) -> UserBands | None:
+        """Return the limits as the pipeline needs them, None where none is set."""
+        from models.diagnosis.iso20816 import UserBands
+
+        own = UserBands(self.alarm_mm_s, self.trip_mm_s)
+        return None if own == UserBands() else own
+
+    def velocity_limits(
+        self, channel_names: Sequence[str], machine_group: int | None, support: str | None
+    ) -> VelocityLimits | None:
+        """Return what judges the velocity of these channels, None where nothing is stated to judge it by.
 
         Raises:
             InputError: a machine group that the standard does not know, or limits that contradict it.
         """
-        if self.alarm_mm_s is None and self.trip_mm_s is None and machine_group is None:
-            return None
-        from models.diagnosis.iso20816 import UserBands, VelocityLimits
+        from models.diagnosis.iso20816 import VelocityLimits
 
-        own = UserBands(self.alarm_mm_s, self.trip_mm_s)
-        VelocityLimits((), machine_group, support, own)
-        return None if own == UserBands() else own
+        made = VelocityLimits(channel_names, machine_group, support, self.limits())
+        return made if made.has_any else None
 
 
 class GearTable(Table):

@@ -284,7 +284,7 @@ class VelocityLimits:
         support: str | None,
         user: UserBands | None = None,
     ) -> None:
-        self._names = tuple(channel_names)
+        self.channel_names = tuple(channel_names)
         self._group, self._support, self._user = machine_group, support, user
         self._boundaries: tuple[float, float, float] | None = None
         self._initial = self.bands(None)
@@ -327,14 +327,14 @@ class VelocityLimits:
         if all(margin * velocity <= limit for velocity, limit in zip(velocities_mm_s, least, strict=True)):
             return None
         found = []
-        for name, velocity, made in zip(self._names, velocities_mm_s, limits, strict=True):
+        for name, velocity, made in zip(self.channel_names, velocities_mm_s, limits, strict=True):
             for is_trip, limit in ((True, made.trip_mm_s), (False, made.alarm_mm_s)):
                 if limit is not None and margin * velocity > limit:
                     found.append((is_trip, velocity / limit, Crossing(name, velocity, is_trip, made)))
         return max(found, key=lambda one: one[:2])[2]
 
     def _worked_out(self, baselines_mm_s: tuple[float, ...] | None) -> _OfMachine:
-        baselines = (None,) * len(self._names) if baselines_mm_s is None else baselines_mm_s
+        baselines = (None,) * len(self.channel_names) if baselines_mm_s is None else baselines_mm_s
         limits = tuple(self.bands(baseline) for baseline in baselines)
         if len(self._known) >= KEPT_BASELINES:
             self._known.clear()

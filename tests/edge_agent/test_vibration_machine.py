@@ -14,15 +14,18 @@ from support.machine_signals import Run, record
 
 from edge_agent.assembly import machine_setup
 from edge_agent.configuration import parse_settings, source_options, source_request
+from edge_agent.journal import Change, MachineProgress, Stamp
 from edge_agent.machine import MachineWatch
 from edge_agent.sources import source_module
 from edge_agent.sources.base import SourcePosition
+from edge_agent.status import MachinePlace, read_status
 from models.contract.encoding import from_record
 from models.contract.errors import ConfigurationError
 from models.contract.records import AlarmReport
 from models.contract.vocabulary import AlarmState, ClockQuality, DiagnosisLabel, Severity
 from models.diagnosis.gear_faults import Gear
 
+STAMP = Stamp("boot", 1, 2, ClockQuality.SYNCHRONISED)
 START = "2026-01-01T00:00:00Z"
 PLANT = """
 [gateway]
@@ -247,3 +250,30 @@ def test_limits_that_cannot_be_are_refused_in_one_line(machine, tables, line, sa
     if line is not None:
         first = PLANT.count("\n", 0, PLANT.index("{tables}")) + machine.count("\n")
         assert message.startswith(f"gateway.toml:{first + line}: ")
+
+
+async def test_status_shows_the_limits_that_hold_and_where_they_come_from(tmp_path, journal):
+    settings = bounded("trip_mm_s = 4.0")
+    table = settings.machine[0]
+    source, new_watch = opened(settings, humming(tmp_path, (14.0, 0.8)))
+    watch = new_watch()
+
+    def lines():
+        progress = MachineProgress(table.asset_id, watch.position(1, ""), watch.memory_bytes())
+        journal.commit([Change(STAMP, progress=progress)])
+        [place] = read_status(tmp_path / "data").machines
+        return place.bands(table)
+
+    await watched(source, watch, until=round(4 * HUM_RATE_HZ))
+    [first] = lines()
+    alarm = f"alarm at 2.8 mm/s (the zone boundary B/C of {TABLE}, until there is a baseline)"
+    assert first.line == f"DE.H: {alarm}, trip at 4 mm/s (set by the plant)"
+    await watched(source, watch, watch.next_needed_index)
+    [learnt] = lines()
+    assert (
+        learnt.line == f"DE.H in steady/default: {QUARTER.replace('limit of', 'at')}, trip at 4 mm/s (set by the plant)"
+    )
+    document = learnt.document()
+    assert document["alarm_mm_s"] == pytest.approx(document["healthy_mm_s"] + 0.25 * 2.8)
+    assert (document["alarm_basis"], document["trip_basis"], document["table"]) == ("baseline", "user", TABLE)
+    assert MachinePlace(table.asset_id, 1, 0, 0).bands(bounded(machine="").machine[0]) == ()
