@@ -97,7 +97,7 @@ def diagnose(
     touching = [usable and not sound for usable, sound in zip(good, is_sound, strict=True)]
     chosen = touching if any(touching) else good
     audible = clean if all(chosen) or not any(chosen) else clean[chosen]
-    speed = estimate_speed(audible, sample_rate_hz, speed_rpm, measured=speed_measured)
+    speed = estimate_speed(audible, sample_rate_hz, speed_rpm, measured=speed_measured, gears=gears)
     now = fingerprint(clean, sample_rate_hz, speed.used, refine_speed=False)
     checks = with_unit_checked(checks, is_sound, now, baseline, levels_known=levels_known)
     running = which_run(checks, is_sound, baseline, speed, levels_known=levels_known)
@@ -115,7 +115,7 @@ def diagnose(
         points=tuple(dict.fromkeys(point_of(name) for name in channel_names)),
         running=running,
         gears=tuple(gears),
-        rotor=pooled_rotor(now, baseline, moving, None if speed.used is None else speed.used / 60.0),
+        rotor=pooled_rotor(now, baseline, clean, moving, None if speed.used is None else speed.used / 60.0),
         is_sound=tuple(is_sound),
     )
     reports = tuple(

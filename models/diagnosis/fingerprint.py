@@ -240,7 +240,7 @@ def fingerprint(
     check_speed(speed_rpm)
     signal = as_signal(samples)
     if refine_speed:
-        speed_rpm = estimate_speed(signal, sample_rate_hz, speed_rpm, measured=speed_measured).used
+        speed_rpm = estimate_speed(signal, sample_rate_hz, speed_rpm, measured=speed_measured, gears=gears).used
     # One channel at a time: the spectra of all of them would not fit beside the rest of a small gateway's agent.
     parts = [_of_channel(signal[row : row + 1], sample_rate_hz, speed_rpm) for row in range(signal.shape[0])]
     first = parts[0]

@@ -67,7 +67,8 @@ SIDES_MATTER: Final = 0.1
 MATCHED_LINES: Final = 2
 """So many sidebands of a harmonic must stand out: a single line beside the mesh may be anything."""
 HARMONICS_GROWN: Final = 2
-"""Harmonics of the mesh whose sidebands must have grown: a resonance that shifts lifts those of one."""
+"""Harmonics of the mesh whose sidebands must have grown: a resonance that shifts lifts those of one. Together they must
+have twice the lines that a single one must have."""
 SIDES_GROWN_ALONE: Final = 4.0
 """Where only one harmonic can be measured, its sidebands have grown by 12 dB."""
 SIDES_BAD: Final = 1.0
@@ -277,9 +278,12 @@ def _growth(lines: MeshLines, before: MeshLevels) -> float:
         # Sidebands that were not there at all are compared with what would not matter.
         least = np.maximum(then[measured], SIDES_MATTER / SIDES_GROWN * mesh)
         ratio = now[measured] / np.maximum(least, np.finfo(float).tiny)
-        ratio[lines.matched_of[measured] < MATCHED_LINES] = 0.0
-        several = int(np.count_nonzero(ratio >= SIDES_GROWN)) >= HARMONICS_GROWN
-        alone = ratio.size == 1 and float(ratio[0]) >= SIDES_GROWN_ALONE
+        matched = lines.matched_of[measured]
+        ratio[matched == 0] = 0.0
+        have_grown = ratio >= SIDES_GROWN
+        several = int(np.count_nonzero(have_grown)) >= HARMONICS_GROWN
+        several &= int(matched[have_grown].sum()) >= HARMONICS_GROWN * MATCHED_LINES
+        alone = ratio.size == 1 and float(ratio[0]) >= SIDES_GROWN_ALONE and int(matched[0]) >= MATCHED_LINES
         grown = max(grown, float(ratio.max()) if several or alone else 0.0)
     return grown
 

@@ -40,6 +40,7 @@ from models.diagnosis.cage import with_cage
 from models.diagnosis.fingerprint import ORDERS, floor_rise_db, largest_change
 from models.diagnosis.gear_faults import judge_gears, mesh_lines
 from models.diagnosis.iso20816 import zone
+from models.diagnosis.rattle import rattles
 from models.diagnosis.report import BearingAt, ChannelReport, Damage, point_of
 from models.diagnosis.rotor_faults import (
     BAD_MM_S,
@@ -53,6 +54,8 @@ from models.diagnosis.usable import is_fault
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from numpy.typing import NDArray
+
     from models.diagnosis.bearing_faults import BearingFinding, Candidate
     from models.diagnosis.bearings import Bearing
     from models.diagnosis.envelope_lines import FloatArray
@@ -63,6 +66,9 @@ if TYPE_CHECKING:
     from models.diagnosis.sensor import SensorCheck
     from models.diagnosis.shaft_speed import SpeedEstimate
 
+SHAFT_RATHER: Final = 0.7
+"""Growth at the first ten orders with this amplitude of the sidebands, half their power, is not of the teeth: the
+sidebands of a wheel on the shaft are orders of the shaft as well, which a blow of anything lifts."""
 ROTOR_SHARE: Final = 0.5
 """Growth at the shaft's orders is put down to the rotor when a deep bearing line explains at most half of it."""
 RATTLE_DB: Final = 2.5
@@ -253,9 +259,21 @@ def _damage(finding: BearingFinding, kinds: tuple[_Kind, ...]) -> Damage | None:
 
 
 def pooled_rotor(
-    now: Fingerprint, baseline: Fingerprint | None, rows: Sequence[int], shaft_hz: float | None
+    now: Fingerprint,
+    baseline: Fingerprint | None,
+    samples: NDArray[np.floating],
+    rows: Sequence[int],
+    shaft_hz: float | None,
 ) -> RotorFinding | None:
-    """Return what grew at the shaft's orders over several channels together; None for nothing, or nothing to judge."""
+    """Return what grew at the shaft's orders over several channels together; None for nothing, or nothing to judge.
+
+    Args:
+        now: the fingerprint of what is being judged.
+        baseline: the healthy reference, or None.
+        samples: what is being judged (channels, samples), finite.
+        rows: channels that count.
+        shaft_hz: turns per second, None when unknown.
+    """
     known = [row for row in rows if baseline is None or not math.isnan(float(baseline.velocity_mm_s[row]))]
     if shaft_hz is None or not known or np.isnan(now.order_mm_s[known]).all():
         return None
@@ -264,12 +282,16 @@ def pooled_rotor(
         total: FloatArray = np.sqrt(np.nansum(np.square(rows_mm_s), axis=0))
         return total
 
-    if baseline is None:
-        return judge_rotor(together(now.order_mm_s[known]), None, shaft_hz)
-    if np.isnan(baseline.order_mm_s[known]).all():
-        return None
-    seen = np.stack([baseline.seen_order_mm_s(row) for row in known])
-    return judge_rotor(together(now.order_mm_s[known]), together(seen), shaft_hz)
+    seen = None
+    if baseline is not None:
+        if np.isnan(baseline.order_mm_s[known]).all():
+            return None
+        seen = together(np.stack([baseline.seen_order_mm_s(row) for row in known]))
+    found = judge_rotor(together(now.order_mm_s[known]), seen, shaft_hz)
+    if found is None or found.label is DiagnosisLabel.IMBALANCE:
+        return found
+    in_blows = rattles(samples[known], now.sample_rate_hz, shaft_hz)
+    return judge_rotor(together(now.order_mm_s[known]), seen, shaft_hz, rattles=in_blows)
 
 
 def _bad_gear(row: int, samples: FloatArray, baseline: Fingerprint | None, about: Circumstances) -> GearFinding | None:
@@ -337,7 +359,7 @@ def _gear(channel: _Running) -> Diagnosis | None:
     before = None if channel.baseline is None else channel.baseline.order_mm_s[channel.row]
     if rotor is not None:
         grown = grown_acceleration_m_s2(channel.about.now.order_mm_s[channel.row], before, speed / 60.0)
-        if grown > gear.heard.sides:
+        if grown > SHAFT_RATHER * gear.heard.sides:
             return None
     words = wording.gear(gear, channel.name, is_sound=channel.is_sound)
     return _say(DiagnosisLabel.GEAR, channel.name, gear.confidence, words, gear.heard.lines(speed / 60.0))
@@ -355,7 +377,7 @@ def _rotor(channel: _Running) -> Diagnosis | None:
     if found is not None and together is not None:
         found = replace(found, label=together.label, confidence=together.confidence)
     if found is not None and (
-        (found.label is DiagnosisLabel.MISALIGNMENT and _rattles(channel, speed / 60.0))
+        (found.label is DiagnosisLabel.MISALIGNMENT and _is_noisier(channel, speed / 60.0))
         or (found.label is DiagnosisLabel.LOOSENESS and _strikes_elsewhere(channel, speed / 60.0))
     ):
         found = replace(found, label=DiagnosisLabel.UNCERTAIN, confidence=0.3)
@@ -365,7 +387,7 @@ def _rotor(channel: _Running) -> Diagnosis | None:
     return _say(found.label, channel.name, found.confidence, words, found.lines)
 
 
-def _rattles(channel: _Running, shaft_hz: float) -> bool:
+def _is_noisier(channel: _Running, shaft_hz: float) -> bool:
     """Return whether the noise rose as well: a bent coupling makes lines, what is loose also rattles."""
     if channel.baseline is None:
         return False

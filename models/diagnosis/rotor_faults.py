@@ -45,6 +45,8 @@ e.g. ISO 13373-3, annex A."""
 SECOND_OF_COUPLING: Final = 0.01
 """A resonance may lift 3x or 4x far above 2x, but where 2x has not this share of the three (a tenth in amplitude)
 it is another cause: vanes, a three-jawed part."""
+SECOND_OF_LIFTED: Final = 0.1
+"""Nor where the fourth order stands above both others, without a third of the amplitude at 2x."""
 SECOND_NONE: Final = 0.1
 """2x below this share (32 % in amplitude) leaves imbalance alone."""
 HIGH_ORDER: Final = 5.0
@@ -76,6 +78,8 @@ FAR_ORDER: Final = 7.0
 """With one from here on it may be either."""
 HALVES: Final = 2
 """So many half orders that are new, however faint."""
+RATTLE_CONFIDENCE: Final = 0.6
+"""Of looseness that only the blows in the noise decide."""
 BLOW_HARMONICS: Final = 4
 BLOW_SIDEBANDS: Final = 3
 """Lines that blows leave: harmonics, and sidebands to each side."""
@@ -108,13 +112,16 @@ class RotorFinding:
     lines: tuple[EvidenceLine, ...]
 
 
-def judge_rotor(order_mm_s: FloatArray, healthy_mm_s: FloatArray | None, shaft_hz: float) -> RotorFinding | None:
+def judge_rotor(
+    order_mm_s: FloatArray, healthy_mm_s: FloatArray | None, shaft_hz: float, *, rattles: bool | None = None
+) -> RotorFinding | None:
     """Return what grew at the orders of the shaft, or None when nothing did.
 
     Args:
         order_mm_s: velocity RMS at `ORDERS`, NaN where not measured, (orders,).
         healthy_mm_s: the same of the healthy machine; None judges the level itself, which the caller has found bad.
         shaft_hz: turns per second.
+        rattles: whether the noise comes in blows once per turn; None where that is open.
     """
     now = np.nan_to_num(order_mm_s)
     before = np.zeros_like(now) if healthy_mm_s is None else np.nan_to_num(healthy_mm_s)
@@ -134,7 +141,7 @@ def judge_rotor(order_mm_s: FloatArray, healthy_mm_s: FloatArray | None, shaft_h
         & (healthy_mm_s is not None)
     )
     new = {order: part / total for order, part, is_new in zip(ORDERS, growth.tolist(), faint, strict=True) if is_new}
-    label, confidence = _pattern(dict(zip(ORDERS, share.tolist(), strict=True)), new)
+    label, confidence = _pattern(dict(zip(ORDERS, share.tolist(), strict=True)), new, rattles=rattles)
     if label is DiagnosisLabel.UNCERTAIN and math.sqrt(total) < UNDECIDED_MIN_MM_S:
         return None
     lines = tuple(
@@ -185,13 +192,31 @@ def unexplained_share(finding: RotorFinding, blows_hz: float, shaft_hz: float, s
     return 1.0 - float(finding.share[explained].sum()) / float(finding.share.sum())
 
 
-def _pattern(share: dict[float, float], new: dict[float, float]) -> tuple[DiagnosisLabel, float]:
+def _pattern(
+    share: dict[float, float], new: dict[float, float], *, rattles: bool | None
+) -> tuple[DiagnosisLabel, float]:
     """Return the fault whose pattern the shares of growth follow, and how clearly.
+
+    Where the orders alone are open, blows in the noise speak for what is loose, and their absence for a coupling whose
+    fourth order a resonance lifts; against their sign nothing is named.
 
     Args:
         share: of the growth at each order.
         new: the same at orders that grew clearly, however little they share.
+        rattles: whether the noise comes in blows once per turn; None where that is open.
     """
+    label, confidence = _pattern_of_orders(share, new, is_quiet=rattles is False)
+    if rattles and label is DiagnosisLabel.UNCERTAIN:
+        return DiagnosisLabel.LOOSENESS, RATTLE_CONFIDENCE
+    if rattles and label is DiagnosisLabel.MISALIGNMENT:
+        return DiagnosisLabel.UNCERTAIN, 0.3
+    return label, confidence
+
+
+def _pattern_of_orders(
+    share: dict[float, float], new: dict[float, float], *, is_quiet: bool
+) -> tuple[DiagnosisLabel, float]:
+    """Return what the shares of growth at the orders say by themselves, and how clearly."""
     first, second, third, fourth = share[1.0], share[2.0], share[3.0], share[4.0]
     higher = [share[order] for order in ORDERS if order >= HIGH_ORDER]
     halves = share[0.5] + share[1.5] + share[2.5]
@@ -208,7 +233,9 @@ def _pattern(share: dict[float, float], new: dict[float, float]) -> tuple[Diagno
     if goes_on or new_halves >= HALVES or halves > HALF_DOUBTFUL:
         return DiagnosisLabel.UNCERTAIN, 0.3
     coupling = second + third + fourth
-    is_bent = second > SECOND_OF_COUPLING * coupling and second + third > fourth
+    is_lifted = second + third <= fourth
+    is_bent = second > (SECOND_OF_LIFTED if is_quiet and is_lifted else SECOND_OF_COUPLING) * coupling
+    is_bent &= is_quiet or not is_lifted
     if coupling > SECOND_CLEAR * first and is_bent:
         return DiagnosisLabel.MISALIGNMENT, min(0.95, 0.55 + 0.4 * min(1.0, coupling / max(first, 1e-9)))
     if is_once and second < SECOND_NONE * first:

@@ -10,10 +10,15 @@ Where nobody stated a speed one is suggested, never used, and only when nothing 
 stand far above noise and above every other comb, have most of its teeth, and turn often enough in the record that its
 halves and thirds were tried as well. It may still be the comb of another shaft than the bearing's, as of a gearbox, and
 there a fault would get a wrong name.
+
+A bad gear wheel leaves a comb of its own around the mesh. Where some of its turns take nearly as long as one of the
+shaft, every so-many-th tooth of that comb is taken for the shaft's. Teeth that are counted decide: at the true speed
+the mesh itself lies where it is expected, at the other one a sideband does.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -23,7 +28,11 @@ from models.diagnosis.envelope_lines import FloatArray, local_background
 from models.signal.fourier import prev_fast_len, rfft
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
+
+    from models.diagnosis.gear_faults import Gear
 
 HARMONICS: Final = 40
 """Teeth of the comb: many, because the highest ones pin the speed down best."""
@@ -70,6 +79,9 @@ MAINS_REACH: Final = 0.003
 """A comb this near to the mains is theirs: an induction motor lags by more."""
 SETTLED_TURNS: Final = 1 / WIDE_RANGE
 """In fewer turns a comb's first tooth cannot tell one end of the wide range from the other."""
+SAME_TURN: Final = 0.001
+"""Speeds no farther apart are one: the highest tooth pins a speed down so well."""
+MESH_HARMONICS: Final = 3
 COMB_BLOCK: Final = 4096
 """Speeds that are tried at once: a megabyte per quantity on a small gateway."""
 MIN_TURNS: Final = 8.0
@@ -123,7 +135,12 @@ class _Comb:
 
 
 def estimate_speed(
-    samples: NDArray[np.floating], sample_rate_hz: float, stated_rpm: float | None, *, measured: bool = False
+    samples: NDArray[np.floating],
+    sample_rate_hz: float,
+    stated_rpm: float | None,
+    *,
+    measured: bool = False,
+    gears: Sequence[Gear] = (),
 ) -> SpeedEstimate:
     """Return the shaft speed that the vibration itself shows, near the stated one.
 
@@ -132,6 +149,7 @@ def estimate_speed(
         sample_rate_hz: of the samples.
         stated_rpm: what is said to be the speed; without it one is suggested at best.
         measured: a tachometer said it while the samples were taken; otherwise it is a nameplate's or a person's word.
+        gears: wheels whose teeth are counted; their mesh decides between the shaft's comb and a wheel's.
     """
     if stated_rpm is None:
         return _blind(samples, sample_rate_hz)
@@ -145,14 +163,65 @@ def estimate_speed(
         found_rpm = 60.0 * near_hz if near >= CLEAR_DEVIATIONS else None
         return SpeedEstimate(stated_rpm, found_rpm, found_rpm or stated_rpm)
     far_hz, far = comb.best(stated_hz, WIDE_RANGE)
+    by_mesh_hz = _by_mesh(samples, sample_rate_hz, comb, (near_hz, far_hz), gears)
     better = far / max(near, CLEAR_DEVIATIONS / CLEARLY_BETTER)
-    if far >= CLEAR_DEVIATIONS and better >= CLEARLY_BETTER and turns >= WIDE_TURNS:
-        return SpeedEstimate(stated_rpm, 60.0 * far_hz, 60.0 * far_hz)
+    if by_mesh_hz is not None or (far >= CLEAR_DEVIATIONS and better >= CLEARLY_BETTER and turns >= WIDE_TURNS):
+        found_rpm = 60.0 * (by_mesh_hz or far_hz)
+        return SpeedEstimate(stated_rpm, found_rpm, found_rpm)
     in_doubt = far >= CLEAR_DEVIATIONS and better >= (DOUBTFULLY_BETTER if turns >= WIDE_TURNS else CLEARLY_BETTER)
     if near >= CLEAR_DEVIATIONS and not in_doubt:
         uncertainty = 0.0 if near >= far and turns >= SETTLED_TURNS else WIDE_RANGE
         return SpeedEstimate(stated_rpm, 60.0 * near_hz, 60.0 * near_hz, uncertainty=uncertainty)
     return SpeedEstimate(stated_rpm, None, stated_rpm, in_doubt, WIDE_RANGE)
+
+
+def _by_mesh(
+    samples: NDArray[np.floating],
+    sample_rate_hz: float,
+    comb: _Comb,
+    found_hz: tuple[float, ...],
+    gears: Sequence[Gear],
+) -> float | None:
+    """Return the speed at which teeth mesh, of those that a shaft and some turns of a wheel may be; None: no question.
+
+    Args:
+        samples: (channels, samples).
+        sample_rate_hz: of the samples.
+        comb: around the stated speed.
+        found_hz: speeds that the comb suggests.
+        gears: wheels whose teeth are counted.
+    """
+    turns = {gear: round(1 / gear.order) * gear.order for gear in gears}
+    imitators = {gear: ratio for gear, ratio in turns.items() if SAME_TURN < abs(ratio - 1) <= WIDE_RANGE}
+    if not imitators:
+        return None
+    stated_hz = float(comb.speeds_hz[comb.speeds_hz.size // 2])
+    gear = min(imitators, key=lambda one: one.mesh_order)
+    candidates = []
+    for hz in found_hz:
+        near_by = (hz, *(other for ratio in imitators.values() for other in (hz * ratio, hz / ratio)))
+        inside = [other for other in near_by if abs(other / stated_hz - 1) <= WIDE_RANGE]
+        candidates += [comb.best(other, SAME_TURN) for other in inside]
+    clear = sorted({hz for hz, strength in candidates if strength >= CLEAR_DEVIATIONS})
+    if len(clear) < 2:
+        return None
+    return max(clear, key=lambda hz: _mesh_level(samples, sample_rate_hz, hz * gear.mesh_order))
+
+
+def _mesh_level(samples: NDArray[np.floating], sample_rate_hz: float, mesh_hz: float) -> float:
+    """Return how strong the harmonics of a mesh are together, mean of their logarithms over channels and harmonics."""
+    length = prev_fast_len(samples.shape[-1])
+    step_hz = sample_rate_hz / length
+    top_hz = sample_rate_hz / 2 / (1 + SAME_TURN)
+    harmonics = range(1, max(1, min(MESH_HARMONICS, int(top_hz / mesh_hz))) + 1)
+    levels = []
+    for channel in np.atleast_2d(samples):
+        power = np.abs(rfft((channel[:length] - channel[:length].mean()) * np.hanning(length))) ** 2
+        for number in harmonics:
+            reach = SAME_TURN * number * mesh_hz + 2 * step_hz
+            around = power[int((number * mesh_hz - reach) / step_hz) : math.ceil((number * mesh_hz + reach) / step_hz)]
+            levels.append(math.log(max(float(around.sum(initial=0.0)), np.finfo(float).tiny)))
+    return sum(levels) / len(levels)
 
 
 def _blind(samples: NDArray[np.floating], sample_rate_hz: float) -> SpeedEstimate:
