@@ -39,6 +39,8 @@ from models.line_shift import REMEMBERED, Lines, is_moving, line_spectrum
 from models.operating_state import LearntLevel, OperatingSettings
 from models.pipeline_state import PipelineState
 from models.process_change import ProcessChange, process_change
+from models.signal.acoustics import check_sound_rate
+from models.signal.errors import SignalError
 from models.signal.machine_features import MachineFeatures
 from models.summarising import Judgement, SummaryFacts
 
@@ -349,7 +351,8 @@ class Pipeline:
             return None
         vector = learning.to_vector(self.extractor.amplitudes(outcome.features)[:, self._judged])
         on_score = self.settings.alarm.on_score
-        return process_change(baseline, vector, self.settings.channel_names, state.shifts, on_score)
+        names, sounds = self.settings.channel_names, self.settings.sound_channels
+        return process_change(baseline, vector, names, state.shifts, on_score, sound_channels=sounds)
 
     def _watch_lines(self, state: PipelineState, window: Window, score: float | None) -> PipelineState:
         """Return the state after a look at the lines: learnt with the baseline, and asked where a window is beyond it.
@@ -547,6 +550,12 @@ def _is_sound(settings: PipelineSettings) -> list[bool]:
             f"machine {settings.machine}: {unknown[0]!r} is to be a microphone, but no channel of it; its channels are "
             f"{', '.join(settings.channel_names)}"
         )
+    if settings.sound_channels:
+        try:
+            check_sound_rate(settings.sample_rate_hz)
+        except SignalError as error:
+            what = f"machine {settings.machine}, channel {settings.sound_channels[0]}"
+            raise PipelineSettingsError(f"{what}: {error}") from None
     return [name in settings.sound_channels for name in settings.channel_names]
 
 

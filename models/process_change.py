@@ -8,6 +8,7 @@ Asked only where nothing names a fault. Two answers count, in this order:
 
 A fault adds vibration; that all points lose some of it in the same bands is not what faults do. What all points merely
 gain (imbalance, cavitation) stays *changed*: that the whole machine shares it says nothing about where it comes from.
+A microphone is no point of its own: it hears what one of them does, and both together are no majority.
 """
 
 from __future__ import annotations
@@ -67,6 +68,8 @@ def process_change(
     channel_names: Sequence[str],
     shifts: Sequence[int],
     on_score: float = 1.0,
+    *,
+    sound_channels: Sequence[str] = (),
 ) -> ProcessChange | None:
     """Return why the process explains a window beyond the threshold, None where it does not.
 
@@ -76,16 +79,18 @@ def process_change(
         channel_names: `{point}.{axis}`, in the order of the vector's channels.
         shifts: of the lines in the latest windows beyond the threshold, oldest first.
         on_score: the threshold.
+        sound_channels: names of those that are microphones.
     """
     latest = shifts[-SETTLED_SHIFTS:]
     if len(latest) == SETTLED_SHIFTS and max(latest) - min(latest) <= 1:
         return ProcessChange(ratio(int(np.median(latest))))
-    return ProcessChange(None) if _is_shared(baseline, vector, channel_names, on_score) else None
+    points = ["" if name in sound_channels else name.partition(".")[0] for name in channel_names]
+    return ProcessChange(None) if _is_shared(baseline, vector, points, on_score) else None
 
 
-def _is_shared(baseline: Baseline, vector: NDArray[np.float32], channel_names: Sequence[str], on_score: float) -> bool:
-    points = [name.partition(".")[0] for name in channel_names]
-    names = list(dict.fromkeys(points))
+def _is_shared(baseline: Baseline, vector: NDArray[np.float32], points: Sequence[str], on_score: float) -> bool:
+    """Return whether the points of all channels, an empty one for what is at no point, share a change."""
+    names = list(dict.fromkeys(point for point in points if point))
     if len(names) < FEWEST_MEMBERS:
         return False
     scale = baseline.fit.scaling.scale.reshape(len(points), -1)

@@ -26,8 +26,8 @@ from models.contract.evidence import join_evidence, unpack_evidence
 from models.contract.records import AlarmReport, EvidencePart, Summary
 from models.contract.units import STANDARD_GRAVITY
 from models.contract.vocabulary import DiagnosisLabel, FailureFamily
+from models.pipeline import PipelineSettingsError
 from models.signal.acoustics import level_db
-from models.signal.errors import SignalError
 
 RATE_HZ = 12_800
 SPEED_RPM = 1_480.0
@@ -205,6 +205,6 @@ def test_what_is_neither_vibration_nor_sound_is_refused_with_what_would_do():
 def test_a_rate_too_low_for_sound_is_refused_with_what_would_do(tmp_path, healthy):
     wavfile.write(tmp_path / "pump.wav", RATE_HZ, np.ascontiguousarray(healthy.T))
     slow = GATEWAY.replace('support = "rigid"', 'support = "rigid"\nsample_rate_hz = 1600.0')
-    with pytest.raises(SignalError, match="at least 2560 Hz"):
+    with pytest.raises(PipelineSettingsError, match=r"machine pump-1, channel MIC\.A: 1600 .*at least 2560 Hz"):
         watch_of(tmp_path, slow)
     assert watch_of(tmp_path).feature_names[17] == "MIC.A/sound_level"

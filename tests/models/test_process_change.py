@@ -55,6 +55,16 @@ def test_what_all_points_share_in_both_directions_is_the_process(baseline):
     assert "All points" in process_change(baseline, vector, CHANNELS, ()).sentence
 
 
+def test_a_microphone_makes_no_majority_with_the_point_that_it_hears(baseline):
+    """Three points that are touched can tell what they share; two of them and two microphones cannot."""
+    vector = window(OTHER_PRODUCT)
+    three = ("A.H", "B.H", "C.H", "MIC.A")
+    two = ("A.H", "B.H", "MIC.A", "MIC.B")
+    assert process_change(baseline, vector, three, (), sound_channels=three[3:]) is not None
+    assert process_change(baseline, vector, two, ()) is not None
+    assert process_change(baseline, vector, two, (), sound_channels=two[2:]) is None
+
+
 def test_what_all_points_gain_may_be_a_rotor_fault_and_stays_changed(baseline):
     vector = window(shape(1.5, 1.0, 0.5))
     assert baseline.score(vector) > 1.0

@@ -225,6 +225,15 @@ def test_in_si_turns_acceleration_into_metres_per_second_squared_and_leaves_the_
     assert np.allclose(recording.segments[0].samples[:, 0], [9.80665, 9.80665, 21.5])
 
 
+def test_in_si_turns_sound_into_pascal_and_leaves_the_pressure_of_a_process(tmp_path):
+    np.savez(tmp_path / "a.npz", MIC_pa=X[0], fs=1000.0)
+    assert read_recording(tmp_path / "a.npz").channels[0].unit == "Pa"
+    (tmp_path / "a.csv").write_text("mic [mPa],floor [uPa],main [bar]\n" + "20.0,20.0,6.0\n" * 20)
+    recording = read_recording(tmp_path / "a.csv").in_si()
+    assert [channel.unit for channel in recording.channels] == ["Pa", "Pa", "bar"]
+    assert np.allclose(recording.segments[0].samples[:, 0], [0.02, 20e-6, 6.0])
+
+
 def test_in_si_asks_for_a_unit_that_nobody_stated(tmp_path):
     (tmp_path / "a.csv").write_text("DE,FE\n" + "1.0,2.0\n" * 20)
     with pytest.raises(RecordingError, match=r"unit of channel DE.*--unit"):
