@@ -7,7 +7,8 @@ The same surface as `models.pipeline`, for slow signals. `ProcessPipeline.step` 
 2. the new samples of the window: their phases, and every rule through them (limits, rates, doors, sensors that stand
    still). After a gap rules begin their delays anew,
 3. features of all channels; the phase of the whole window is the operating state,
-4. score: learning until a phase is known; then 1.0 = threshold. What lasts is a condition (`models.alarming`),
+4. score: learning until a phase is known; then 1.0 = threshold. What lasts is a condition (`models.alarming`). A
+   detector with lags gets the windows before, each a whole window earlier, as far as the phase has lasted,
 5. the alarm (family `process`): a rule at once, for it has a delay of its own, or the condition. Its diagnosis says
    which rule in plain words; a rule that joins revises it,
 6. what is normal follows the process while nothing is wrong,
@@ -36,7 +37,7 @@ from models.process.errors import ProcessError
 from models.process.features import ProcessExtractor, missing
 from models.process.phases import DEFAULT, Phase, operating_state, phase_name, phase_numbers
 from models.process.rules import DoorRule, LimitRule, RateRule, Rule, RuleMemory, StaleRule
-from models.process_state import ProcessState
+from models.process_state import NOTHING_BEFORE, ProcessState
 from models.summarising import Judgement, SummaryFacts
 
 if TYPE_CHECKING:
@@ -124,7 +125,10 @@ class ProcessPipeline:
         self._tracking_windows = max(1, round(TRACKING_S * settings.sample_rate_hz / settings.hop_samples))
         self._per_step = max(1, round(RULE_STEP_S * settings.sample_rate_hz))
         self._per_door_step = max(1, round(door.STEP_S * settings.sample_rate_hz))
-        told = (self.extractor.hash, settings.channel_names, settings.phases, settings.detectors)
+        self._lags = max(baseline.LAGS.get(name, 0) for name in settings.detectors)
+        # Overlapping windows share their samples: a lag is the first that shares none.
+        self._lag_windows = -(-settings.window_samples // settings.hop_samples)
+        told = (self.extractor.hash, settings.channel_names, settings.phases, settings.detectors, self._lags)
         self.signature = _digest(told, settings.learning_windows, settings.learning_s)
         self.rules_signature = _digest(settings.rules, settings.phases, settings.channel_names)
 
@@ -153,7 +157,7 @@ class ProcessPipeline:
             )
         if state.signature != self.signature:
             state = replace(state, signature=self.signature, learnt={}, condition=begun.condition, summary=None)
-            state = replace(state, smoothed_score=None)
+            state = replace(state, smoothed_score=None, before=NOTHING_BEFORE)
         return state
 
     def step(self, state: ProcessState, window: Window) -> tuple[ProcessState, ProcessOutcome]:
@@ -199,6 +203,7 @@ class ProcessPipeline:
                 rules=tuple(rules.interrupted(memory) for memory in state.rules),
                 doors=tuple(door.interrupted(memory) for memory in state.doors),
                 partial=tuple(((0.0,) * len(sums), 0) for sums, _ in state.partial),
+                before=NOTHING_BEFORE,
             )
         numbers = phase_numbers(settings.phases, settings.channel_names, new)
         phase = phase_name(settings.phases, int(numbers[-1]))
@@ -242,7 +247,8 @@ class ProcessPipeline:
         state, summary, key = self._turn_summary(state, window, same_state, begin_as=UNKNOWN)
         progress = self._progress(state, UNKNOWN, window.end_ns)
         assert state.summary is not None  # noqa: S101 - _turn_summary opened it
-        state = replace(state, summary=summarising.add_bad(state.summary, self.facts, causes, window.end_ns, progress))
+        opened = summarising.add_bad(state.summary, self.facts, causes, window.end_ns, progress)
+        state = replace(state, summary=opened, before=NOTHING_BEFORE)
         return state, ProcessOutcome(None, UNKNOWN, None, None, None, progress, None, None, (), summary, key, None)
 
     def _judge(self, state: ProcessState, window: Window) -> tuple[ProcessState, ProcessOutcome]:
@@ -252,16 +258,18 @@ class ProcessPipeline:
         numbers = phase_numbers(settings.phases, settings.channel_names, window.samples)
         name = operating_state(settings.phases, numbers)
         score = health = normal = None
+        state, vectors = self._with_before(state, name, vector)
         if is_steady(name):
             known = state.normal(name)
             if known is not None:
-                score = known.score(vector)
-                state, health = self._health(state, score, known)
+                score = known.score(vectors)
                 normal = known.centre.reshape(features.shape)
+            if known is not None and score is not None:
+                state, health = self._health(state, score, known)
             condition, _ = alarming.step(
                 state.condition, settings.alarm, score or 0.0, score is not None, window.end_ns
             )
-            state = self._learn(replace(state, condition=condition), name, vector, window.end_ns)
+            state = self._learn(replace(state, condition=condition), name, vectors, window.end_ns)
         progress = self._progress(state, name, window.end_ns)
         state, summary, key = self._turn_summary(state, window, name)
         assert state.summary is not None  # noqa: S101 - _turn_summary opened it
@@ -275,15 +283,30 @@ class ProcessPipeline:
         smoothed = score if before is None else before + HEALTH_SMOOTHING * (score - before)
         return replace(state, smoothed_score=smoothed), health_index(smoothed, known.typical_score)
 
-    def _learn(self, state: ProcessState, name: str, vector: NDArray[np.float32], end_ns: int) -> ProcessState:
+    def _with_before(
+        self, state: ProcessState, name: str, vector: NDArray[np.float32]
+    ) -> tuple[ProcessState, NDArray[np.float32]]:
+        """Return the state that remembers the window, and the window with those before it as far as they are known."""
+        if not self._lags:
+            return state, vector[None]
+        if not is_steady(name):
+            return replace(state, before=NOTHING_BEFORE), vector[None]
+        every, most = self._lag_windows, self._lags * self._lag_windows
+        same_phase = len(state.before) > 0 and state.summary is not None and state.summary.operating_state == name
+        known = np.concatenate([vector[None], state.before]) if same_phase else vector[None]
+        return replace(state, before=known[:most]), known[::every][: 1 + self._lags]
+
+    def _learn(self, state: ProcessState, name: str, vectors: NDArray[np.float32], end_ns: int) -> ProcessState:
         """Learn from a window, or follow it; never while something is wrong."""
         if state.alarm.active or any(one.active for one in state.rules) or any(one.active for one in state.doors):
             return state
         settings = self.settings
         known = state.learnt.get(name)
         if isinstance(known, Normal):
-            return replace(state, learnt={**state.learnt, name: known.followed(vector, self._tracking_windows)})
-        collected = baseline.collect(known, vector, end_ns, settings.learning_windows)
+            return replace(state, learnt={**state.learnt, name: known.followed(vectors[0], self._tracking_windows)})
+        if len(vectors) <= self._lags:
+            return state
+        collected = baseline.collect(known, vectors.ravel(), end_ns, settings.learning_windows)
         learnt: Collected | Normal = collected
         if self._collected_share(collected, end_ns) >= 1.0:
             minutes = settings.window_samples / settings.sample_rate_hz / 60.0

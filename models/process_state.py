@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Self
 
+import numpy as np
+
 from models.alarming import AlarmMemory
 from models.pipeline_state import alarm_memory
 from models.process.baseline import Collected, Normal
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 
 _KIND: Final = "process"
 _VERSION: Final = 1
+NOTHING_BEFORE: Final = np.empty((0, 0), np.float32)
 _ALARMS: Final = ("condition", "alarm", "sensor_alarm")
 
 
@@ -39,6 +42,8 @@ class ProcessState:
         rules: one memory per rule.
         doors: one per rule that watches a door by the air.
         partial: sums of air and helpers and their number, of the ten seconds that are open; one per door.
+        before: (n, d) features of the latest windows of the present phase without a break, the newest first; as many as
+            detectors with lags ask for.
         condition: whether the score has been high for long enough.
         alarm: what people are told: the condition or a rule.
         told: numbers of the rules they have been told, -1 for the condition.
@@ -54,6 +59,7 @@ class ProcessState:
     rules: tuple[RuleMemory, ...] = ()
     doors: tuple[DoorMemory, ...] = ()
     partial: tuple[tuple[tuple[float, ...], int], ...] = ()
+    before: NDArray[np.float32] = field(default_factory=lambda: NOTHING_BEFORE)
     condition: AlarmMemory = field(default_factory=AlarmMemory)
     alarm: AlarmMemory = field(default_factory=AlarmMemory)
     told: tuple[int, ...] = ()
@@ -80,6 +86,8 @@ class ProcessState:
             f"learnt/{name}": known.to_bytes() for name, known in self.learnt.items()
         }
         arrays |= {f"door/{number}": memory.to_bytes() for number, memory in enumerate(self.doors)}
+        if len(self.before):
+            arrays["before"] = self.before
         if self.summary is not None:
             arrays["summary"] = self.summary.to_bytes()
         return pack(_KIND, _VERSION, values, arrays)
@@ -105,6 +113,7 @@ class ProcessState:
             rules=tuple(_rule_memory(values) for values in fields.value("rules")),
             doors=tuple(DoorMemory.from_bytes(fields.nested(f"door/{n}")) for n in range(fields.value("doors"))),
             partial=tuple((tuple(sums), count) for sums, count in fields.value("partial")),
+            before=fields.array("before") if "before" in fields.arrays else NOTHING_BEFORE,
             **{name: alarm_memory(fields.value(name)) for name in _ALARMS},
             told=tuple(fields.value("told")),
             smoothed_score=fields.value("smoothed_score"),

@@ -5,11 +5,13 @@ vectors are features in their own units, on a linear scale, and a fall counts as
 
 1. `Collected`: windows of one phase, thinned evenly so that their number is bounded and the whole time is in them.
 2. `Normal`: each feature in units of its scatter (not below what sensors of plants are certain of), all channels in one
-   group, so that what moves together (lags, coupled channels) is part of normal; every detector with its own threshold.
+   group, so that what moves together is part of normal; every detector with its own threshold. `t2_q` judges each
+   window together with the two before it (`LAGS`), so that what follows too late is told as well.
 3. It follows the process while that is normal: 1/τ of the distance per window, at most 3 σ, and never further from
    what was learnt than 3 scatters: what creeps further is a change that people should see.
 
-Source: Kourti and MacGregor (1995), Process analysis, monitoring and diagnosis (T² and residual statistics).
+Source: Kourti and MacGregor (1995), Process analysis, monitoring and diagnosis (T² and residual statistics); Ku, Storer
+and Georgakis (1995), Disturbance detection and isolation by dynamic principal component analysis (lags).
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ import numpy as np
 
 from models.detectors.detector import Detector
 from models.detectors.scaling import LOG_SCALE_FLOOR, Scaling, fit_scaling
+from models.detectors.t2_q import T2Q
 from models.detectors.table import DETECTORS
 from models.process.features import LAST, NAMES, SLOPE
 from models.state_bytes import pack, unpack
@@ -40,6 +43,9 @@ LARGEST_SCORE: Final = 100.0
 """Beyond, nothing more is told; a channel that never moved while learning would give any number."""
 ONE_SCATTER: Final = LOG_SCALE_FLOOR
 """What detectors are given for one scatter: the least that they take for one, so that theirs is never below ours."""
+LAGS: Final = {T2Q.name: 2}
+"""By detector, so many windows before belong to each. In two of them dynamics of first and second order are linear,
+which covers heating, filling and most loops."""
 CLIP_SIGMA: Final = 3.0
 LARGEST_DRIFT_SIGMA: Final = 3.0
 NOT_JUDGED: Final = 1e6
@@ -52,7 +58,8 @@ class Collected:
     """Windows of one phase so far.
 
     Attributes:
-        vectors: (n, d) features in their units, oldest first; n below twice what is needed.
+        vectors: (n, (1 + lags) · d) features in their units, oldest first, each followed by those of the windows before
+            it; n below twice what is needed.
         every: one in so many windows is kept.
         windows: seen.
         first_ns: end of the first.
@@ -107,10 +114,22 @@ class Normal:
         """Return how far each feature is from its normal, in scatters, (d,)."""
         return self.scaling.standardise(vector) - self.drift
 
-    def score(self, vector: NDArray[np.float32]) -> float:
-        """Return how unusual a window is, 1.0 = threshold: the largest of the detectors."""
-        away = self.away(vector)[None] * np.float32(ONE_SCATTER)
-        return min(max(float(detector.score(away)[0]) for detector in self.detectors), LARGEST_SCORE)
+    def score(self, vectors: NDArray[np.float32]) -> float | None:
+        """Return how unusual a window is, 1.0 = threshold: the largest of the detectors.
+
+        Args:
+            vectors: (d,) of the window, or (1 + n, d) with those of the n windows before it, the newest first.
+
+        Returns:
+            The score, None where every detector needs more windows before.
+        """
+        away = self.away(np.atleast_2d(vectors)) * np.float32(ONE_SCATTER)
+        scores = [
+            float(detector.score(away[: 1 + lags].reshape(1, -1))[0])
+            for detector in self.detectors
+            if (lags := LAGS.get(detector.name, 0)) < len(away)
+        ]
+        return min(max(scores), LARGEST_SCORE) if scores else None
 
     def followed(self, vector: NDArray[np.float32], tracking_windows: int) -> Normal:
         """Return the normal moved towards one normal window."""
@@ -160,7 +179,8 @@ def fit_normal(
     """Return what is normal.
 
     Args:
-        vectors: (n, channels · features) in their units, in the order of time.
+        vectors: (n, (1 + lags) · channels · features) in their units, in the order of time, each window followed by
+            those before it.
         units: engUnit of each channel.
         window_minutes: length of a window.
         detectors: names of rows of `DETECTORS`.
@@ -168,12 +188,17 @@ def fit_normal(
     Raises:
         DetectorError: too few vectors, or values that are not finite.
     """
-    scaling = fit_scaling(vectors, 0.0)
-    scale = np.maximum(scaling.scale, smallest_scatter(vectors, units, window_minutes))
+    features = len(units) * len(NAMES)
+    now = vectors[:, :features]
+    scaling = fit_scaling(now, 0.0)
+    scale = np.maximum(scaling.scale, smallest_scatter(now, units, window_minutes))
     scaling = Scaling(scaling.centre, scale.astype(np.float32))
-    standardised = scaling.standardise(vectors) * np.float32(ONE_SCATTER)
-    fitted = tuple(Detector.fit(DETECTORS[name], standardised, groups=1) for name in detectors)
-    return Normal(scaling, fitted, np.zeros(vectors.shape[1], np.float32))
+    standardised = scaling.standardise(vectors.reshape(len(vectors), -1, features)) * np.float32(ONE_SCATTER)
+    fitted = tuple(
+        Detector.fit(DETECTORS[name], standardised[:, : 1 + LAGS.get(name, 0)].reshape(len(vectors), -1), groups=1)
+        for name in detectors
+    )
+    return Normal(scaling, fitted, np.zeros(features, np.float32))
 
 
 def smallest_scatter(vectors: NDArray[np.float32], units: Sequence[str], window_minutes: float) -> NDArray[np.float32]:

@@ -114,6 +114,92 @@ async def test_a_recording_of_slow_signals_goes_the_same_way_in_its_own_units(tm
     assert math.isclose(np.nanmax(means[:, 16]), 1.0, abs_tol=0.1)
 
 
+PIPES = """
+[gateway]
+group = "plant"
+name = "gateway-1"
+asset_id = "6f1c7a52-94a7-4f5f-8a0e-0d7a2f3c1b11"
+data_dir = "./gateway-1"
+
+[[machine]]
+name = "loop-1"
+asset_id = "6f1c7a52-94a7-4f5f-8a0e-0d7a2f3c1b12"
+kind = "process"
+sample_rate_hz = 100.0
+detectors = ["t2_q"]
+summary_interval_s = 300.0
+
+  [machine.source]
+  kind = "replay"
+  files = ["loop.csv"]
+
+  [machine.window]
+  length_s = 5.0
+  overlap = 0.0
+
+  [machine.learning]
+  windows = 200
+  least_h = 0.0
+
+  [machine.alarm]
+  on_decisions = [3, 12]
+  decision_s = 0.0
+""" + "".join(
+    f"""
+  [[machine.channel]]
+  name = "{name}"
+  unit = "{unit}"
+"""
+    for name, unit in (("VALVE.Y", "%"), ("LOOP.F", "l/min"), ("LOOP.P", "bar"), ("AIR.RH", "%"))
+)
+
+
+def _loop(delay_s, seconds, seed):
+    """Return a loop of pipes at 100 Hz: flow and pressure follow their valve after so many seconds."""
+    rng = np.random.default_rng(seed)
+    rate, held = 100, 5
+    steps = rng.normal(0.0, 1.0, (seconds + delay_s) // held + 2)
+    valve = np.repeat(steps, held * rate)[: (seconds + delay_s) * rate]
+    flow = valve[: seconds * rate]
+    valve = valve[delay_s * rate :]
+    noise = rng.normal(0.0, 1.0, (4, seconds * rate))
+    rows = [50.0 + 5.0 * valve, 20.0 + 2.0 * flow, 3.0 - 0.1 * flow, 45.0 + 0.0 * flow]
+    return (np.stack(rows) + np.array([[0.2], [0.1], [0.01], [0.3]]) * noise).T
+
+
+async def test_t2_and_q_with_lags_judge_flow_pressure_and_humidity_at_100_hz_by_configuration(tmp_path):
+    """The valve follows its command ten seconds too late: no window by itself is unusual, their order is."""
+    learnt, late = _loop(5, 1_400, 0), _loop(15, 300, 1)
+    values = np.concatenate([learnt, late])
+    table = np.column_stack([np.arange(len(values)) / 100.0, values])
+    header = "time_s,VALVE.Y [%],LOOP.F [l/min],LOOP.P [bar],AIR.RH [%]"
+    np.savetxt(tmp_path / "loop.csv", table, delimiter=",", header=header, comments="", fmt="%.4f")
+    machine = parse_settings(PIPES, "gateway.toml").machine[0]
+    records = [record async for record in replay_files(machine, [tmp_path / "loop.csv"], tmp_path)]
+    alarm = _contents(records, AlarmReport)[0]
+    first_ns = min(one.start_ns for one in _contents(records, Summary))
+    assert alarm.diagnosis.label is DiagnosisLabel.CHANGED
+    assert alarm.model.startswith("t2_q/")
+    assert 1_400.0 < (alarm.end_ns - first_ns) / 1e9 < 1_600.0
+    without = parse_settings(PIPES.replace('"t2_q"', '"mahalanobis"'), "gateway.toml").machine[0]
+    records = [record async for record in replay_files(without, [tmp_path / "loop.csv"], tmp_path)]
+    assert _contents(records, AlarmReport) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ('unit = "l/min"', 'unit = "l/mn"', "unknown unit 'l/mn', did you mean 'l/min'?"),
+        ('detectors = ["t2_q"]', 'detectors = ["t2"]', "unknown detector 't2', did you mean 't2_q'?"),
+    ],
+)
+def test_a_unit_or_detector_that_is_not_there_is_named_in_one_line(old, new, expected):
+    with pytest.raises(ConfigurationError) as caught:
+        parse_settings(PIPES.replace(old, new), "gateway.toml")
+    assert expected in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("old", "new", "line", "expected"),
     [

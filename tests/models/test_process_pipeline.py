@@ -178,10 +178,10 @@ def test_what_no_rule_knows_is_a_change_in_words():
     assert "instead of" in outcome.diagnosis.sentence
 
 
-@pytest.mark.parametrize("hours", [5, 26])
-def test_a_restart_goes_on_to_the_bit(hours):
-    """In learning, and with a normal that is there."""
-    settings = _settings(learning_s=6 * 3_600.0, learning_windows=60)
+@pytest.mark.parametrize(("hours", "detector"), [(5, "mahalanobis"), (26, "mahalanobis"), (26, "t2_q")])
+def test_a_restart_goes_on_to_the_bit(hours, detector):
+    """In learning, and with a normal that is there, with the windows before where it asks for them."""
+    settings = _settings(learning_s=6 * 3_600.0, learning_windows=60, detectors=(detector,))
     windows = list(_windows(_days(ColdRoom(RoomPhysics(seed=23)), 2)))[: (hours + 1) * 60]
     pipeline = ProcessPipeline(settings)
     state, _, _ = _run(pipeline, windows[: hours * 60])
@@ -196,6 +196,22 @@ def test_a_restart_goes_on_to_the_bit(hours):
             other.summary_key,
         )
     assert state.to_bytes() == resumed.to_bytes()
+
+
+def test_with_lags_a_phase_is_judged_once_it_has_lasted_three_windows_without_a_gap():
+    """Compressor and defrost switch all day: none of the windows before may lie in another phase."""
+    settings = _settings(learning_s=6 * 3_600.0, learning_windows=60, detectors=("t2_q",), rules=())
+    days = _days(ColdRoom(RoomPhysics(seed=24)), 2)
+    _, _, outcomes = _run(ProcessPipeline(settings), _windows(days))
+    known = next(number for number, one in enumerate(outcomes) if one.score is not None)
+    late = outcomes[known + 600 :]
+    states = [one.operating_state for one in late]
+    for number in range(2, len(late)):
+        lasted = len(set(states[number - 2 : number + 1])) == 1
+        assert (late[number].score is not None) <= lasted
+    judged = [one.score for one in late if one.score is not None]
+    assert len(judged) > 0.3 * len(late)
+    assert np.mean(np.array(judged) > 1.0) < 0.01
 
 
 def test_other_rules_keep_what_is_normal_and_other_channels_do_not(learnt):

@@ -90,3 +90,40 @@ def test_bytes_go_there_and_back(normal):
     assert Normal.from_bytes(normal.to_bytes()).to_bytes() == normal.to_bytes()
     collected = collect(None, np.zeros(8, np.float32), 5, 60)
     assert Collected.from_bytes(collected.to_bytes()).to_bytes() == collected.to_bytes()
+
+
+def _with_delay(windows, seed, n=900):
+    """Return a command that jumps at random, and a flow that follows it so many windows later, with the two before."""
+    rng = np.random.default_rng(seed)
+    command = rng.normal(0.0, 1.0, n + windows)
+    flow = command[:n] + rng.normal(0.0, 0.05, n)
+    columns = np.zeros((n, 8), np.float32)
+    columns[:, 0] = columns[:, 3] = 50.0 + 5.0 * command[windows:]
+    columns[:, 4] = columns[:, 7] = 20.0 + 2.0 * flow
+    columns[:, [1, 2, 5, 6]] = 0.1 * rng.normal(size=(n, 4))
+    return np.concatenate([columns[2:], columns[1:-1], columns[:-2]], axis=1)
+
+
+def test_with_lags_what_follows_too_late_is_told_although_each_window_is_as_usual():
+    learnt, usual, late = _with_delay(1, 0), _with_delay(1, 1), _with_delay(2, 2)
+    units = ("%", "l/min")
+    with_lags = fit_normal(learnt, units, 1.0, ("t2_q",))
+    without = fit_normal(learnt, units, 1.0, ("mahalanobis",))
+
+    def scores(normal, vectors):
+        return np.array([normal.score(one.reshape(3, 8)) for one in vectors])
+
+    # The command jumps at random: where it stays the delay cannot show, so not every window tells.
+    assert scores(with_lags, usual).max() < 0.7
+    assert np.quantile(scores(with_lags, late), 0.9) > 1.0
+    assert np.median(scores(without, late)) == pytest.approx(np.median(scores(without, usual)), abs=0.05)
+    assert scores(without, late).max() < 1.0
+
+
+def test_a_detector_with_lags_waits_for_the_windows_before_and_others_do_not():
+    learnt = _with_delay(1, 0)
+    now = learnt[0, :8]
+    assert fit_normal(learnt, ("%", "l/min"), 1.0, ("t2_q",)).score(now) is None
+    both = fit_normal(learnt, ("%", "l/min"), 1.0, ("mahalanobis", "t2_q"))
+    assert both.score(now) == fit_normal(learnt, ("%", "l/min"), 1.0, ("mahalanobis",)).score(now)
+    assert Normal.from_bytes(both.to_bytes()).score(learnt[5].reshape(3, 8)) == both.score(learnt[5].reshape(3, 8))
