@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from edge_agent.configuration import MachineTable, Settings
     from edge_agent.journal import Catalogue
     from edge_agent.sources.base import Source
+    from models.signal.calibration import Calibration
 
 
 @dataclass(slots=True)
@@ -73,6 +74,7 @@ def machine_setup(table: MachineTable, source: Source) -> MachineSetup:
         return MachineSetup(
             pipeline=_process_settings(table, source, window_samples, hop_samples),
             hop_samples=hop_samples,
+            calibration=_calibration(table),
             max_evidence_bytes=table.evidence.max_bytes,
             spectrum_interval_s=table.evidence.spectrum_interval_s,
         )
@@ -107,10 +109,18 @@ def machine_setup(table: MachineTable, source: Source) -> MachineSetup:
         bearings=tuple(bearings.values()),
         gears=tuple(one.gear() for one in table.gear),
         speed_measured=facts.speed_measured,
+        calibration=_calibration(table),
         max_evidence_bytes=table.evidence.max_bytes,
         waveform_s=table.evidence.waveform_s,
         spectrum_interval_s=table.evidence.spectrum_interval_s,
     )
+
+
+def _calibration(table: MachineTable) -> tuple[Calibration, ...]:
+    """Return the calibration of every channel, none where no channel needs one."""
+    if all(channel.sensitivity is None for channel in table.channel):
+        return ()
+    return tuple(channel.calibration(is_vibration=table.kind == "vibration") for channel in table.channel)
 
 
 def _process_settings(table: MachineTable, source: Source, window_samples: int, hop_samples: int) -> ProcessSettings:

@@ -10,20 +10,19 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
-import re
 import uuid
 from pathlib import Path  # noqa: TC003 - pydantic reads the annotations
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
+from edge_agent.channel_tables import ChannelTable, ContextTable, not_empty
 from edge_agent.process_tables import PhaseTable, RuleTable, unknown_names, with_usual
 from edge_agent.settings_table import Positive, Table
 from edge_agent.settings_table import as_value_error as _as_value_error
 from edge_agent.sources import SOURCES, source_module
 from edge_agent.sources.base import SourceRequest, WantedChannel, WantedContext
 from edge_agent.vibration_tables import BandsTable, GearTable
-from models.context import ContextChannel
 from models.contract.errors import ConfigurationError, InputError
 from models.contract.strict_toml import TomlFile, explained, nearest, parse, read_text
 from models.contract.topics import check_id
@@ -31,11 +30,13 @@ from models.contract.units import is_sound, parse_unit
 
 if TYPE_CHECKING:
     from models.contract.toml_lines import KeyPath
-    from models.diagnosis.bearings import Bearing
     from models.diagnosis.iso20816 import VelocityLimits
 
 QUANTITY: Final = "acceleration"
 """What the channels of a machine that vibrates measure, beside microphones; those of a process may measure anything."""
+
+SIMULATED: Final = ("simulated", "cold_room")
+"""Sources without a converter: what they deliver has its unit."""
 
 
 def _checked_id(text: str) -> str:
@@ -47,29 +48,6 @@ def _checked_uuid(text: str) -> str:
         return str(uuid.UUID(text))
     except ValueError:
         raise ValueError(f"{text!r} is not a UUID: make one with uuidgen") from None
-
-
-def _checked_channel(text: str) -> str:
-    _checked_id(text)
-    point, dot, axis = text.partition(".")
-    if not point or not dot or not axis or "." in axis:
-        raise ValueError(f"channel {text!r} is not point.axis: write for instance DE.H")
-    return text
-
-
-def _checked_unit(text: str) -> str:
-    _as_value_error(lambda: parse_unit(text))
-    return text
-
-
-def _checked_context(text: str) -> str:
-    if not re.fullmatch(r"[a-z][a-z0-9_]{0,31}", text):
-        raise ValueError(f"context {text!r}: write lower-case letters, digits and _, such as load or inlet_temperature")
-    return text
-
-
-def _checked_context_unit(text: str) -> str:
-    return _as_value_error(lambda: parse_unit(text).name)
 
 
 def _checked_kind(text: str) -> str:
@@ -142,75 +120,6 @@ class EvidenceTable(Table):
     """Enough for several turns of a slow shaft."""
     spectrum_interval_s: Positive = 3_600.0
     """Of data time; an hourly spectrum shows how a fault grew."""
-
-
-class BearingOrders(Table):
-    """A bearing by its fault orders per shaft turn; bsf is the ball spin order."""
-
-    bpfo: Positive
-    bpfi: Positive
-    bsf: Positive
-    ftf: Positive
-
-
-class ChannelTable(Table):
-    """One measured direction of one point."""
-
-    name: Annotated[str, AfterValidator(_checked_channel)]
-    unit: Annotated[str, AfterValidator(_checked_unit)]
-    source_channel: str | None = None
-    bearing: str | None = None
-    bearing_orders: BearingOrders | None = None
-
-    @model_validator(mode="after")
-    def _one_bearing(self) -> Self:
-        if self.bearing is not None and self.bearing_orders is not None:
-            raise ValueError("give bearing or bearing_orders, not both")
-        if self.bearing is not None:
-            _as_value_error(self.known_bearing)
-        return self
-
-    def known_bearing(self) -> Bearing | None:
-        """Return the bearing at this channel's point, or None.
-
-        Raises:
-            InputError: not in the table of bearings.
-        """
-        if self.bearing is None and self.bearing_orders is None:
-            return None
-        from models.diagnosis import bearings  # here, because most checks need no bearing
-
-        if self.bearing_orders is not None:
-            orders = self.bearing_orders
-            return bearings.Bearing("custom", orders.bpfo, orders.bpfi, orders.bsf, orders.ftf)
-        return bearings.find_bearing(self.bearing or "")
-
-
-class ContextTable(Table):
-    """What a controller or a slow sensor says about how the machine runs; models.context explains each."""
-
-    name: Annotated[str, AfterValidator(_checked_context)]
-    """`speed`, `load`, `temperature` or a name of the plant's own."""
-    unit: Annotated[str, AfterValidator(_checked_context_unit)] = "1"
-    source_channel: str | None = None
-    """Slow channel of the same recording or source; left out where the source has it under its own name."""
-    value: float | None = Field(default=None, allow_inf_nan=False)
-    """For what nobody measures and never changes."""
-    tolerance_s: Positive = 10.0
-    """A value further away in time is stale, and the operating state unknown; ten missed readings of a controller."""
-    state_width: Positive | None = None
-    """Values so far apart are different operating states with baselines of their own; left out: only carried."""
-
-    @model_validator(mode="after")
-    def _consistent(self) -> Self:
-        if self.value is not None and self.source_channel is not None:
-            raise ValueError("give value or source_channel, not both")
-        _as_value_error(self.channel)
-        return self
-
-    def channel(self) -> ContextChannel:
-        """Return the channel as the windows need it."""
-        return ContextChannel(self.name, self.unit, self.tolerance_s, self.state_width, self.value)
 
 
 class WindowTable(Table):
@@ -292,7 +201,7 @@ class MachineTable(Table):
     detectors: tuple[str, ...] | None = Field(default=None, min_length=1, strict=False)
     """Rows of models.detectors; the score is the largest of them. Default: the pipeline's."""
     source: SourceTable
-    channel: tuple[ChannelTable, ...] = Field(min_length=1, strict=False)
+    channel: Annotated[tuple[ChannelTable, ...], BeforeValidator(not_empty)] = Field(strict=False)
     context: tuple[ContextTable, ...] = Field(default=(), strict=False)
     gear: tuple[GearTable, ...] = Field(default=(), strict=False)
     phase: tuple[PhaseTable, ...] = Field(default=(), strict=False)
@@ -357,7 +266,7 @@ class Settings(Table):
     gateway: GatewayTable
     mqtt: MqttTable = MqttTable()
     outbox: OutboxTable = OutboxTable()
-    machine: tuple[MachineTable, ...] = Field(min_length=1, strict=False)
+    machine: Annotated[tuple[MachineTable, ...], BeforeValidator(not_empty)] = Field(strict=False)
 
     @model_validator(mode="after")
     def _unique(self) -> Self:
@@ -392,6 +301,7 @@ def parse_settings(text: str, name: str) -> Settings:
     settings, file = parse(text, name, Settings)
     for number, machine in enumerate(settings.machine):
         _suits_its_kind(machine, ("machine", number), file)
+        _is_measured(machine, ("machine", number), file)
         place: KeyPath = ("machine", number, "source")
         _own_options(machine.source, place, file)
     return settings
@@ -400,7 +310,14 @@ def parse_settings(text: str, name: str) -> Settings:
 def source_request(machine: MachineTable, folder: Path) -> SourceRequest:
     """Return what a source needs to know of one machine; `folder` is where relative paths start."""
     channels = tuple(
-        WantedChannel(c.name, parse_unit(c.unit), c.source_channel, c.known_bearing(), c.name in machine.sound_channels)
+        WantedChannel(
+            c.name,
+            c.raw_unit,
+            c.source_channel,
+            c.known_bearing(),
+            # What is to be calibrated comes as it is, and becomes sound later.
+            c.sensitivity is None and c.name in machine.sound_channels,
+        )
         for c in machine.channel
     )
     source = machine.source
@@ -458,6 +375,16 @@ def _suit_the_standard(machine: MachineTable, place: KeyPath, file: TomlFile) ->
         raise ConfigurationError(f"{file.where((*place, key))}: machine.{key}: {error}") from error
     if limits is None and machine.bands.limits() is not None:
         raise ConfigurationError(f"{file.where((*place, 'bands'))}: machine.bands needs a channel of acceleration")
+
+
+def _is_measured(machine: MachineTable, place: KeyPath, file: TomlFile) -> None:
+    """Check that only what a converter has read is calibrated."""
+    for number, channel in enumerate(machine.channel):
+        if channel.sensitivity is not None and machine.source.kind in SIMULATED:
+            raise ConfigurationError(
+                f"{file.where((*place, 'channel', number, 'sensitivity'))}: machine.channel: a simulated sensor"
+                f" delivers {channel.unit} already: leave its sensitivity out"
+            )
 
 
 def _own_options(source: SourceTable, place: KeyPath, file: TomlFile) -> None:

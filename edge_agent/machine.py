@@ -1,9 +1,9 @@
 """One machine: blocks of samples in, records and a new place to stand out. No journal, no network, no wall clock.
 
-`MachineWatch.take` does, for each block: keep the latest seconds for diagnosis, cut windows, step the pipeline for
-each, turn what came out into records (summary, alarm report, evidence), and learn the fingerprint of the healthy
-machine at the end of learning. What it returns is committed as a whole together with `progress`, so that a restart
-goes on exactly there.
+`MachineWatch.take` does, for each block: turn what a converter read into units, keep the latest seconds for diagnosis,
+cut windows, step the pipeline for each, turn what came out into records (summary, alarm report, evidence), and learn
+the fingerprint of the healthy machine at the end of learning. What it returns is committed as a whole together with
+`progress`, so that a restart goes on exactly there.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from models.frozen import replace
 from models.pipeline import Pipeline
 from models.pipeline_state import PipelineState
 from models.process_pipeline import ProcessOutcome, ProcessSettings
+from models.signal.calibration import calibrate
 from models.signal.windows import Windower
 from models.state_bytes import StateError
 
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from models.contract.vocabulary import ClockQuality
     from models.diagnosis.diagnose import Report
     from models.pipeline import Outcome, PipelineSettings
+    from models.signal.calibration import Calibration
     from models.signal.windows import Block, Window
 
 DIAGNOSIS_S: Final = 5.0
@@ -56,6 +58,7 @@ class MachineSetup:
         bearings: where which bearing is.
         gears: toothed wheels, by their teeth.
         speed_measured: the speed that comes with the samples is a tachometer's.
+        calibration: of each channel, where the source delivers what a converter reads; empty: nothing is to be done.
         max_evidence_bytes, waveform_s, spectrum_interval_s: see `[machine.evidence]`.
     """
 
@@ -64,6 +67,7 @@ class MachineSetup:
     bearings: tuple[BearingAt, ...] = ()
     gears: tuple[Gear, ...] = ()
     speed_measured: bool = False
+    calibration: tuple[Calibration, ...] = ()
     max_evidence_bytes: int = 65_536
     waveform_s: float = 0.5
     spectrum_interval_s: float = 3_600.0
@@ -134,6 +138,8 @@ class MachineWatch:
 
     async def take(self, block: Block, clock_quality: ClockQuality) -> Step:
         """Return what one block leads to; everything of it must be committed together."""
+        if self.setup.calibration:
+            block = replace(block, samples=calibrate(block.samples, self.setup.calibration).samples)
         before = self._windower.position
         counted = before.seen_index if before.epoch == block.epoch else 0
         windows = self._windower.push(block)

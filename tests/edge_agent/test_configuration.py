@@ -104,6 +104,25 @@ def test_a_mistake_is_named_with_file_line_and_remedy(old, new, expected):
     assert "\n" not in message
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ('unit = "mg"', 'unit = "gee"', "unknown unit 'gee'"),
+        ("bearing_orders = {bpfo = 3.58", "bearing_orders = {bpfo = -3.58", "greater than 0"),
+    ],
+)
+def test_the_mistake_in_the_only_channel_is_what_is_told(old, new, expected):
+    first, rest = GOOD.index("  [[machine.channel]]"), GOOD.index("  [machine.window]")
+    second = GOOD.index("  [[machine.channel]]", first + 1)
+    keeps = (first, second) if old in GOOD[first:second] else (second, rest)
+    text = (GOOD[:first] + GOOD[slice(*keeps)] + GOOD[rest:]).replace(old, new)
+    with pytest.raises(ConfigurationError) as caught:
+        parse_settings(text, "gateway.toml")
+    assert str(caught.value).startswith(f"gateway.toml:{_line_of(text, new)}: ")
+    assert expected in str(caught.value)
+    assert "more)" not in str(caught.value)
+
+
 def test_group_and_support_belong_together():
     with pytest.raises(
         ConfigurationError, match=r"gateway.toml:8: machine: support is missing: ISO 20816-3 needs both"
