@@ -13,7 +13,9 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import expect, sync_playwright
 from support.broker import Mosquitto
+from support.browser import CHROMIUM
 from support.cloud_process import CloudProcess, wait_until
 
 EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "cold-room.toml"
@@ -29,8 +31,8 @@ CHANGES = {
 UNITS = {"ROOM.T": "°C", "EVAP.T": "°C", "COMP.I": "A", "HEAT.I": "A", "DOOR.S": "1"}
 
 
-@pytest.mark.needs("mosquitto")
-@pytest.mark.timeout(120)
+@pytest.mark.needs("mosquitto", "chromium")
+@pytest.mark.timeout(300)
 def test_a_door_left_open_is_an_alarm_in_words_with_the_hour_before_it_and_nothing_is_lost(tmp_path, free_ports):
     mqtt_port, http_port = free_ports(2)
     path = _configuration(tmp_path, mqtt_port)
@@ -38,7 +40,7 @@ def test_a_door_left_open_is_an_alarm_in_words_with_the_hour_before_it_and_nothi
         with (tmp_path / "agent.log").open("wb") as log:
             agent = subprocess.Popen(_agent("run", path), stdout=log, stderr=log)
         try:
-            alarm = wait_until(lambda: _returned_alarm(cloud), 90.0)
+            alarm = wait_until(lambda: _returned_alarm(cloud), 180.0)
             machine = wait_until(lambda: _caught_up(cloud, alarm["machine"]), 20.0)
             assert _pending(path) == 0
         finally:
@@ -47,6 +49,7 @@ def test_a_door_left_open_is_an_alarm_in_words_with_the_hour_before_it_and_nothi
         _the_alarm_says_what_happened(alarm)
         _its_evidence_is_the_hour_before(cloud, alarm)
         _trends_are_in_the_units_of_the_plant(cloud, machine)
+        _the_console_speaks_of_a_room_and_not_of_a_shaft(cloud.address, alarm)
         status = _status(path)
         (gateway,) = cloud.get("/gateways")["items"]
         assert status["dropped"] == gateway["dropped"] == {}
@@ -130,3 +133,20 @@ def _trends_are_in_the_units_of_the_plant(cloud, machine):
     steps = [later - earlier for earlier, later in zip(room["t_ms"], room["t_ms"][1:], strict=False)]
     assert max(steps) <= 2_000 * trends["bucket_s"], "nor in between"
     assert set(filter(None, trends["states"]["value"])) >= {"steady/default", "steady/cooling", "steady/defrost"}
+
+
+def _the_console_speaks_of_a_room_and_not_of_a_shaft(address, alarm):
+    with sync_playwright() as playwright, playwright.chromium.launch(**CHROMIUM) as browser:
+        page = browser.new_page(viewport={"width": 1280, "height": 900})
+        page.goto(f"{address}/machines/{alarm['machine']}")
+        expect(page.get_by_role("heading", name="What came before?")).to_be_visible()
+        expect(page.locator("#slow .chart path.js-line")).to_have_count(len(UNITS))
+        for words in ("Vibration", "ISO 20816", "Envelope spectrum"):
+            expect(page.get_by_text(words).filter(visible=True)).to_have_count(0)
+        levels = page.locator("#panels figure figcaption").filter(has_text="Level")
+        expect(levels).to_have_count(len(set(UNITS.values())))
+        page.goto(f"{address}/alarms/{alarm['id']}")
+        expect(page.locator("#slow .chart path.js-line")).to_have_count(len(UNITS))
+        expect(page.get_by_role("columnheader", name="Difference")).to_be_visible()
+        for words in ("Fault lines", "Spectrum", "Waveform"):
+            expect(page.get_by_text(words, exact=True).filter(visible=True)).to_have_count(0)

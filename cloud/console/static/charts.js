@@ -65,6 +65,9 @@ export function axis(colours, title, more = {}) {
   };
 }
 
+/** So many dates fit beside each other, lying. */
+export const timeTicks = () => (innerWidth < 600 ? 4 : 7);
+
 export function layout(colours, more) {
   return {
     paper_bgcolor: "rgba(0,0,0,0)",

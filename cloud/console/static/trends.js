@@ -1,7 +1,7 @@
 // Trend panels: one small chart per quantity, all with the same time axis, zoomed together.
 // Every zoom asks the API again, so that a closer look has a finer resolution.
 
-import { CONFIG, axis, layout, palette, plain, plotly, redrawOn, tableBehind } from "./charts.js";
+import { CONFIG, axis, layout, palette, plain, plotly, redrawOn, tableBehind, timeTicks } from "./charts.js";
 import { age } from "./cells.js";
 import { drawn, element, put } from "./dom.js";
 import { featureWords, fixed, fromLocalTime, localTime, ms, number, offset, stateWords, time, unitWords } from "./format.js";
@@ -241,7 +241,7 @@ export function trendPanels(host, options) {
         dragmode: "zoom",
         shapes,
         annotations: [...below.annotations, ...endLabels(list, channels.all, colours, yRange, top), zoneLabel(range[1], colours)],
-        xaxis: axis(colours, "", { type: "date", range: range.map(localTime), anchor: "free", position: 0, showline: false, nticks: 7, title: undefined, hoverformat: "%Y-%m-%d %H:%M" }),
+        xaxis: axis(colours, "", { type: "date", range: range.map(localTime), anchor: "free", position: 0, showline: false, nticks: timeTicks(), tickangle: 0, title: undefined, hoverformat: "%Y-%m-%d %H:%M" }),
         yaxis: axis(colours, axisTitle(quantity, unit), { domain: [PLOT, 1], fixedrange: true, nticks: 5, range: yRange ?? undefined, rangemode: LEVELS.has(quantity) ? "normal" : "tozero" }),
         yaxis2: { domain: [PLOT, 1], overlaying: "y", range: [0, 1], visible: false, fixedrange: true },
       }),
