@@ -287,7 +287,7 @@ def pooled_rotor(
         if np.isnan(baseline.order_mm_s[known]).all():
             return None
         seen = together(np.stack([baseline.seen_order_mm_s(row) for row in known]))
-    found = judge_rotor(together(now.order_mm_s[known]), seen, shaft_hz)
+    found = judge_rotor(together(now.order_mm_s[known]), seen, shaft_hz, rattles=False)
     if found is None or found.label is DiagnosisLabel.IMBALANCE:
         return found
     in_blows = rattles(samples[known], now.sample_rate_hz, shaft_hz)
@@ -372,8 +372,9 @@ def _rotor(channel: _Running) -> Diagnosis | None:
     healthy = None if channel.baseline is None else channel.baseline.seen_order_mm_s(channel.row)
     if healthy is not None and np.isnan(healthy).all():
         return None
-    found = judge_rotor(channel.about.now.order_mm_s[channel.row], healthy, speed / 60.0)
     together = channel.about.rotor
+    in_blows = None if together is None else together.rattles
+    found = judge_rotor(channel.about.now.order_mm_s[channel.row], healthy, speed / 60.0, rattles=in_blows)
     if found is not None and together is not None:
         found = replace(found, label=together.label, confidence=together.confidence)
     if found is not None and (

@@ -14,13 +14,11 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from models.diagnosis.bearing_faults import MATCHED_SURPRISE, MIN_TURNS
+from models.diagnosis.bearing_faults import MIN_TURNS
 from models.diagnosis.envelope_lines import envelope_lines
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-    from models.diagnosis.envelope_lines import FloatArray
 
 ORDERS: Final = (3, 4, 5, 6, 7, 8)
 """Not 1 and 2, with which every load modulates; a blow of a millisecond goes on well beyond at most speeds."""
@@ -29,7 +27,7 @@ RATTLE_SURPRISE: Final = 10.0
 RATTLE_LINES: Final = 4
 """So many of them make blows: the vanes of one wheel and the pistons of one pump make one of them, or two."""
 QUIET_LINES: Final = 1
-"""With one that stands out at all there are no blows, with more there may be."""
+"""With one at most there are no blows, with more there may be."""
 
 
 def rattles(samples: NDArray[np.floating], sample_rate_hz: float, shaft_hz: float) -> bool | None:
@@ -42,17 +40,15 @@ def rattles(samples: NDArray[np.floating], sample_rate_hz: float, shaft_hz: floa
     """
     if samples.shape[-1] / sample_rate_hz * shaft_hz < MIN_TURNS:
         return None
-    surprise = [_surprise(channel, sample_rate_hz, shaft_hz) for channel in samples]
-    if any(np.count_nonzero(of_channel > RATTLE_SURPRISE) >= RATTLE_LINES for of_channel in surprise):
-        return True
-    is_quiet = all(np.count_nonzero(of_channel > MATCHED_SURPRISE) <= QUIET_LINES for of_channel in surprise)
-    return False if is_quiet else None
+    most = max((_lines_in_noise(channel, sample_rate_hz, shaft_hz) for channel in samples), default=0)
+    if QUIET_LINES < most < RATTLE_LINES:
+        return None
+    return most >= RATTLE_LINES
 
 
-def _surprise(channel: NDArray[np.floating], sample_rate_hz: float, shaft_hz: float) -> FloatArray:
-    """Return how much `ORDERS` stand out of the envelope of one channel (samples,)."""
+def _lines_in_noise(channel: NDArray[np.floating], sample_rate_hz: float, shaft_hz: float) -> int:
+    """Return how many of `ORDERS` stand out of the envelope of one channel (samples,)."""
     lines = envelope_lines(channel.astype(np.float64), sample_rate_hz, (ORDERS[-1] + 1) * shaft_hz)
     bins = np.rint(np.array(ORDERS) * shaft_hz / lines.step_hz).astype(np.intp)
     around = bins[bins + 1 < lines.surprise.size][:, None] + np.array([-1, 0, 1])
-    surprise: FloatArray = lines.surprise[around].max(axis=1)
-    return surprise
+    return int(np.count_nonzero((lines.surprise[around] > RATTLE_SURPRISE).any(axis=1)))

@@ -101,6 +101,7 @@ class RotorFinding:
         has_halves: several half orders are new.
         detail: which orders, in words with numbers.
         lines: one per order that matters.
+        rattles: whether the noise comes in blows once per turn; None where that is open.
     """
 
     label: DiagnosisLabel
@@ -110,6 +111,7 @@ class RotorFinding:
     has_halves: bool
     detail: str
     lines: tuple[EvidenceLine, ...]
+    rattles: bool | None = None
 
 
 def judge_rotor(
@@ -157,7 +159,9 @@ def judge_rotor(
         if order in {1.0, 2.0, 3.0} or rises
     )
     detail = _detail(now, None if healthy_mm_s is None else before, grown)
-    return RotorFinding(label, confidence, math.sqrt(total), share, _count_halves(new) >= HALVES, detail, lines)
+    return RotorFinding(
+        label, confidence, math.sqrt(total), share, _count_halves(new) >= HALVES, detail, lines, rattles
+    )
 
 
 def grown_acceleration_m_s2(order_mm_s: FloatArray, healthy_mm_s: FloatArray | None, shaft_hz: float) -> float:
@@ -198,7 +202,7 @@ def _pattern(
     """Return the fault whose pattern the shares of growth follow, and how clearly.
 
     Where the orders alone are open, blows in the noise speak for what is loose, and their absence for a coupling whose
-    fourth order a resonance lifts; against their sign nothing is named.
+    fourth order a resonance lifts. A coupling is named only where there are none.
 
     Args:
         share: of the growth at each order.
@@ -208,7 +212,7 @@ def _pattern(
     label, confidence = _pattern_of_orders(share, new, is_quiet=rattles is False)
     if rattles and label is DiagnosisLabel.UNCERTAIN:
         return DiagnosisLabel.LOOSENESS, RATTLE_CONFIDENCE
-    if rattles and label is DiagnosisLabel.MISALIGNMENT:
+    if rattles is not False and label is DiagnosisLabel.MISALIGNMENT:
         return DiagnosisLabel.UNCERTAIN, 0.3
     return label, confidence
 

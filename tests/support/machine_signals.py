@@ -257,6 +257,8 @@ class _Forces:
         self.build, self.structure, self.length = build, structure, length
         self.heard = np.zeros((len(build.channels), length // 2 + 1), complex)
         self.frequency = np.fft.rfftfreq(length, 1 / build.rate_hz)
+        # A line that does not fit into the record leaks into every resonance: levels are stated without that.
+        self.taper = np.hanning(length) / np.sqrt(3 / 8)
 
     def add(self, parts: Mapping[str, FloatArray], *, velocity_mm_s: float = 0.0, rms_m_s2: float = 0.0) -> None:
         """Add forces by their places, scaled together.
@@ -267,7 +269,8 @@ class _Forces:
             rms_m_s2: the same as acceleration.
         """
         spectra = {place: rfft(force) for place, force in parts.items()}
-        self.heard += self.scale(spectra, velocity_mm_s, rms_m_s2) * self.through(spectra, self.structure.gain)
+        tapered = {place: rfft(force * self.taper) for place, force in parts.items()}
+        self.heard += self.scale(tapered, velocity_mm_s, rms_m_s2) * self.through(spectra, self.structure.gain)
 
     def white(self, random: np.random.Generator) -> FloatArray:
         """Return noise of the flow as every sensor hears it, RMS 1 at the loudest, (channels, samples)."""
@@ -345,10 +348,8 @@ def _mesh(
             amplitude, phase = damage
             changed += share * (1 + runout + amplitude) * np.cos(turned + harmonic * (angle + phase))
     level = build.mesh_m_s2 * run.load * shaft.squared
-    spectra = {"mesh": rfft(good)}
-    scale = forces.scale(spectra, 0.0, level)
-    if damage is not None:
-        spectra = {"mesh": rfft(changed - good)}
+    scale = forces.scale({"mesh": rfft(good * forces.taper)}, 0.0, level)
+    spectra = {"mesh": rfft(good if damage is None else changed - good)}
     forces.heard += scale * forces.through(spectra, forces.structure.gain)
 
 

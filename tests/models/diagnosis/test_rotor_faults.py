@@ -31,9 +31,35 @@ def velocities(**changes: float) -> np.ndarray:
     ],
 )
 def test_patterns(now: np.ndarray, label: DiagnosisLabel) -> None:
-    finding = judge_rotor(now, velocities(), 25.0)
+    finding = judge_rotor(now, velocities(), 25.0, rattles=False)
     assert finding is not None
     assert finding.label is label
+
+
+@pytest.mark.parametrize(
+    ("now", "rattles", "label"),
+    [
+        # The coupling is named only where the noise is known to be steady.
+        (velocities(x2=2.0), None, DiagnosisLabel.UNCERTAIN),
+        (velocities(x2=2.0), True, DiagnosisLabel.UNCERTAIN),
+        # A resonance at 4x may be of either; blows decide for what is loose, steady noise for the coupling.
+        (velocities(x2=1.5, x3=1.0, x4=3.0), None, DiagnosisLabel.UNCERTAIN),
+        (velocities(x2=1.5, x3=1.0, x4=3.0), True, DiagnosisLabel.LOOSENESS),
+        (velocities(x2=1.5, x3=1.0, x4=3.0), False, DiagnosisLabel.MISALIGNMENT),
+        # Four vanes, and nothing at 2x: neither.
+        (velocities(x4=3.0), False, DiagnosisLabel.UNCERTAIN),
+        # What the orders decide needs no blows.
+        (velocities(x1=3.0), True, DiagnosisLabel.IMBALANCE),
+        (velocities(x0_5=0.8, x1=1.5, x1_5=0.5), False, DiagnosisLabel.LOOSENESS),
+    ],
+)
+def test_blows_in_the_noise_decide_where_orders_do_not(
+    now: np.ndarray, *, rattles: bool | None, label: DiagnosisLabel
+) -> None:
+    finding = judge_rotor(now, velocities(), 25.0, rattles=rattles)
+    assert finding is not None
+    assert finding.label is label
+    assert finding.rattles is rattles
 
 
 @pytest.mark.parametrize("now", [velocities(), velocities() * 1.3, velocities(x5=0.1), velocities(x1=0.5)])
