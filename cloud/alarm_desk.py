@@ -72,6 +72,7 @@ class Happening(StrEnum):
     SUPPRESSED = "suppressed"
     NO_LONGER_SUPPRESSED = "no_longer_suppressed"
     RESET = "reset"
+    OUTCOME = "outcome"
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +196,7 @@ def report(standing: Standing | None, told: AlarmReport, *, late: bool, gateway:
         changed_ms=at_ms,
         late=late if anew or standing is None else standing.late,
         acknowledgement=standing.acknowledgement if standing is not None and keeps else None,
-        latched=(standing is not None and standing.latched) or _rank(told.severity) >= _rank(LATCHING),
+        latched=_is_latched(standing, told),
         shelving=standing.shelving if standing is not None else None,
         service=standing.service if standing is not None else None,
         suppression=standing.suppression if standing is not None else None,
@@ -301,6 +302,21 @@ def reset(standing: Standing, by: str, comment: str, at_ms: int) -> tuple[Standi
     return replace(standing, latched=False), TimelineEntry(at_ms, by, Happening.RESET, comment)
 
 
+def find(standing: Standing, by: str, found: str, at_ms: int, *, repaired: bool) -> tuple[Standing, TimelineEntry]:
+    """Return where an alarm stands after somebody has said what they found: they have seen it, and looked.
+
+    Args:
+        standing: before.
+        by: who.
+        found: in words, for the timeline.
+        at_ms: when.
+        repaired: a part was replaced, so what was dangerous is so no more.
+    """
+    seen = standing.acknowledgement or Acknowledgement(by, at_ms, found, standing.severity)
+    latched = standing.latched and standing.condition is AlarmState.ACTIVE and not repaired
+    return replace(standing, acknowledgement=seen, latched=latched), TimelineEntry(at_ms, by, Happening.OUTCOME, found)
+
+
 def _wanted_again(standing: Standing) -> Standing:
     """Return an alarm that is no longer withheld: while active, it wants to be seen again."""
     return replace(standing, acknowledgement=None) if standing.condition is AlarmState.ACTIVE else standing
@@ -316,6 +332,17 @@ def _is_newer(standing: Standing, told: AlarmReport, at_ms: int) -> bool:
 def _is_raised_anew(standing: Standing, told: AlarmReport) -> bool:
     returned = standing.condition is AlarmState.RETURNED and told.state is AlarmState.ACTIVE
     return returned or (told.alarm_id == standing.edge_id and told.occurrence > standing.occurrence)
+
+
+def _is_latched(standing: Standing | None, told: AlarmReport) -> bool:
+    """Return whether the alarm was dangerous since the last reset, in whatever order its reports come."""
+    if _rank(told.severity) < _rank(LATCHING):
+        return standing is not None and standing.latched
+    if standing is None or told.state is AlarmState.ACTIVE:
+        return True
+    # The return of a danger that is known already: latched, unless the part was replaced meanwhile.
+    is_known = standing.condition is AlarmState.ACTIVE and _rank(standing.severity) >= _rank(LATCHING)
+    return standing.latched if is_known else True
 
 
 def _happenings(standing: Standing | None, told: AlarmReport, *, anew: bool) -> list[tuple[Happening, str]]:

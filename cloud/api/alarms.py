@@ -17,14 +17,18 @@ from cloud.api.documents import (
     AlarmList,
     ByRequest,
     FaultLine,
+    OutcomeItem,
+    OutcomeRequest,
     ReasonRequest,
     ShelveRequest,
     SpectrumDocument,
     TimelineItem,
 )
+from cloud.api.labels import found_fields, said
 from cloud.api.machines import machine_name, withheld
 from cloud.api.spectra import spectrum_document
 from cloud.book.answering import answer, withholding
+from cloud.book.labelling import label_alarm, outcome_of
 from cloud.book.tables import Alarm
 from cloud.errors import RequestError
 from cloud.event_hub import Change, Subject
@@ -146,6 +150,13 @@ def reset(context: Context, alarm_id: str, request: AcknowledgeRequest) -> Alarm
     )
 
 
+@router.post("/{alarm_id}/outcome")
+def say_outcome(context: Context, alarm_id: str, request: OutcomeRequest) -> AlarmDocument:
+    """Say what was found: it becomes a label tied to the alarm's evidence, and the alarm counts as seen."""
+    own_id = label_alarm(context.engine, alarm_id, said(request), context.now_ms())
+    return _told(context, own_id)
+
+
 def _answered(
     context: ApiContext,
     alarm_id: str,
@@ -155,6 +166,11 @@ def _answered(
 ) -> AlarmDocument:
     """Do something with an alarm, tell everybody, and return it."""
     own_id = answer(context.engine, alarm_id, act, what=f"alarm.{what}", at_ms=context.now_ms(), detail=detail)
+    return _told(context, own_id)
+
+
+def _told(context: ApiContext, own_id: str) -> AlarmDocument:
+    """Tell everybody that an alarm has changed, and return it."""
     document = _document(context, own_id)
     context.hub.tell((Change(Subject.ALARM, own_id), Change(Subject.MACHINE, document.machine)))
     return document
@@ -180,7 +196,9 @@ def _document(context: ApiContext, alarm_id: str) -> AlarmDocument:
         TimelineItem(at=iso(entry.at_ms), who=entry.who, what=entry.what, detail=entry.detail)
         for entry in context.book.timeline(row.id)
     ]
-    return AlarmDocument(**item.model_dump(), timeline=timeline)
+    label = outcome_of(context.engine, row.id)
+    outcome = None if label is None else OutcomeItem(**found_fields(label))
+    return AlarmDocument(**item.model_dump(), outcome=outcome, timeline=timeline)
 
 
 def _item(row: Alarm, name: str, evidence: Mapping[str, str]) -> AlarmItem:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from fastapi import APIRouter, FastAPI
 
-from cloud.api import alarms, audit, events, gateways, machines, operations, spectra
+from cloud.api import alarms, audit, events, gateways, labels, machines, operations, spectra
 from cloud.api.problems import add_problem_documents
 from cloud.api.same_origin import SameOriginOnly
 from cloud.console import mount
@@ -16,7 +16,15 @@ if TYPE_CHECKING:
     from cloud.api.context import ApiContext
 
 PREFIX: Final = "/api/v1"
-RESOURCES: Final = (machines.router, spectra.router, alarms.router, gateways.router, audit.router, events.router)
+RESOURCES: Final = (
+    machines.router,
+    spectra.router,
+    alarms.router,
+    labels.router,
+    gateways.router,
+    audit.router,
+    events.router,
+)
 
 
 def create_application(context: ApiContext) -> FastAPI:

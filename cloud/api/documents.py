@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from cloud.alarm_desk import LONGEST_SHELVING_MS
+from models.contract.vocabulary import Finding, Severity
 
 
 class _Document(BaseModel):
@@ -241,6 +242,17 @@ class AlarmItem(_Document):
     lines: list[FaultLine]
 
 
+class OutcomeItem(_Document):
+    """What was last found at an alarm."""
+
+    finding: str
+    action: str
+    part: str
+    comment: str
+    by: str
+    at: str
+
+
 class TimelineItem(_Document):
     """One line of an alarm's timeline."""
 
@@ -251,8 +263,9 @@ class TimelineItem(_Document):
 
 
 class AlarmDocument(AlarmItem):
-    """One alarm with its timeline."""
+    """One alarm with what was found and its timeline."""
 
+    outcome: OutcomeItem | None
     timeline: list[TimelineItem]
 
 
@@ -287,6 +300,64 @@ class ShelveRequest(ReasonRequest):
     """The same until a time."""
 
     minutes: int = Field(ge=1, le=LONGEST_SHELVING_MS // 60_000)
+
+
+class OutcomeRequest(ByRequest):
+    """What somebody found at an alarm."""
+
+    finding: Finding
+    severity: Severity | None = None
+    action: str = Field(default="", max_length=500)
+    part: str = Field(default="", max_length=200, description="what was replaced, empty for nothing")
+    comment: str = Field(default="", max_length=2_000)
+
+
+class LabelRequest(OutcomeRequest):
+    """What somebody found in a stretch of a machine's time; times as everywhere."""
+
+    machine: str = Field(max_length=64)
+    from_time: str = Field(alias="from", max_length=40)
+    to_time: str = Field(alias="to", max_length=40)
+
+
+class LabelItem(OutcomeItem):
+    """What was found when, and what had told of it."""
+
+    key: int
+    machine: str
+    alarm: str | None
+    evidence: str | None
+    from_time: str = Field(serialization_alias="from")
+    to_time: str = Field(serialization_alias="to")
+    severity: str | None
+    told: str | None
+    model: str | None
+
+
+class LabelList(_Document):
+    """A page of labels, newest first."""
+
+    items: list[LabelItem]
+    next: str | None
+
+
+class TrackRecordItem(_Document):
+    """How often alarms were right, of those that somebody looked at; shares are null where nothing was."""
+
+    name: str
+    right: int
+    named: int
+    false_alarms: int
+    missed: int
+    false_alarm_share: float | None
+    missed_share: float | None
+
+
+class TrackRecordDocument(_Document):
+    """Track records by machine and by model."""
+
+    machines: list[TrackRecordItem]
+    models: list[TrackRecordItem]
 
 
 class GatewayItem(_Document):

@@ -112,14 +112,27 @@ def answer(
         ConflictError: the alarm stands where that cannot be done.
         StoreError: it could not be written.
     """
-    with _writing(engine, "the answer") as session:
-        name = session.get(AlarmName, alarm_id)
-        alarm = session.get(Alarm, name.alarm_id if name else alarm_id, with_for_update=True)
-        if alarm is None:
-            raise NotFoundError("alarm", alarm_id)
-        entry = _change(session, alarm, act(standing_of(alarm)))
-        session.add(Audit(at_ms=at_ms, who=entry.who, what=what, subject=alarm.id, detail=detail))
-        return alarm.id
+    with writing(engine, "the answer") as session:
+        return answer_in(session, alarm_id, act, what=what, at_ms=at_ms, detail=detail).id
+
+
+def answer_in(
+    session: Session,
+    alarm_id: str,
+    act: Callable[[Standing], tuple[Standing, TimelineEntry]],
+    *,
+    what: str,
+    at_ms: int,
+    detail: dict[str, Any],
+) -> Alarm:
+    """Do something with an alarm as part of a transaction; as `answer`, returns the alarm's row."""
+    name = session.get(AlarmName, alarm_id)
+    alarm = session.get(Alarm, name.alarm_id if name else alarm_id, with_for_update=True)
+    if alarm is None:
+        raise NotFoundError("alarm", alarm_id)
+    entry = _change(session, alarm, act(standing_of(alarm)))
+    session.add(Audit(at_ms=at_ms, who=entry.who, what=what, subject=alarm.id, detail=detail))
+    return alarm
 
 
 def maintain(engine: Engine, machine_id: str, why: Withholding) -> set[Change]:
@@ -129,7 +142,7 @@ def maintain(engine: Engine, machine_id: str, why: Withholding) -> set[Change]:
         NotFoundError: nobody has that id.
         StoreError: it could not be written.
     """
-    with _writing(engine, "the maintenance") as session:
+    with writing(engine, "the maintenance") as session:
         machine = _machine(session, machine_id)
         machine.maintenance, machine.maintained_until_ms = asdict(why), why.until_ms
         detail = {"reason": why.reason, "until_ms": why.until_ms}
@@ -145,7 +158,7 @@ def end_maintenance(engine: Engine, machine_id: str, by: str, at_ms: int) -> set
         ConflictError: it is not in maintenance.
         StoreError: it could not be written.
     """
-    with _writing(engine, "the end of the maintenance") as session:
+    with writing(engine, "the end of the maintenance") as session:
         machine = _machine(session, machine_id)
         if machine.maintenance is None:
             raise ConflictError("this machine is not in maintenance")
@@ -159,7 +172,7 @@ def end_what_is_over(engine: Engine, now_ms: int) -> set[Change]:
         StoreError: it could not be written; ask again.
     """
     changes: set[Change] = set()
-    with _writing(engine, "the end of a shelving") as session:
+    with writing(engine, "the end of a shelving") as session:
         for machine in session.scalars(select(Machine).where(Machine.maintained_until_ms <= now_ms)):
             changes |= _end_maintenance(session, machine, CLOCK, machine.maintained_until_ms or now_ms)
         for alarm in session.scalars(select(Alarm).where(Alarm.shelved_until_ms <= now_ms)):
@@ -205,7 +218,12 @@ def _machine(session: Session, machine_id: str) -> Machine:
 
 
 @contextmanager
-def _writing(engine: Engine, what: str) -> Iterator[Session]:
+def writing(engine: Engine, what: str) -> Iterator[Session]:
+    """Give a transaction that is committed at the end.
+
+    Raises:
+        StoreError: `what` could not be written.
+    """
     try:
         with Session(engine) as session, session.begin():
             yield session

@@ -249,6 +249,31 @@ class EvidencePartRow(Base):
     data: Mapped[bytes]
 
 
+class Label(Base):
+    """What people found: at an alarm, or in a stretch of a machine's time in which nothing told them.
+
+    Rows are never changed; of those of one alarm the last one counts.
+    """
+
+    __tablename__ = "label"
+
+    key: Mapped[int] = mapped_column(AUTO_KEY, primary_key=True)
+    machine_id: Mapped[str] = mapped_column(ForeignKey("machine.id"), index=True)
+    alarm_id: Mapped[str | None] = mapped_column(ForeignKey("alarm.id"), index=True)
+    evidence_id: Mapped[str | None] = mapped_column(ForeignKey("evidence.id"))
+    from_ms: Mapped[int]
+    to_ms: Mapped[int]
+    finding: Mapped[str] = mapped_column(String(32))
+    told: Mapped[str | None] = mapped_column(String(32))
+    model: Mapped[str | None]
+    severity: Mapped[str | None] = mapped_column(String(16))
+    action: Mapped[str]
+    part: Mapped[str]
+    comment: Mapped[str]
+    by: Mapped[str]
+    at_ms: Mapped[int]
+
+
 class Quarantined(Base):
     """A message that could not be used: kept with its reason, bounded, never a crash."""
 

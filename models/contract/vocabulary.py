@@ -97,6 +97,25 @@ class DiagnosisLabel(StrEnum):
     UNCERTAIN = "uncertain"
 
 
+class Finding(StrEnum):
+    """What people found at a machine: the truth that an alarm, or its absence, is measured against."""
+
+    NOTHING = "nothing"
+    INNER_RACE = "inner_race"
+    OUTER_RACE = "outer_race"
+    BALL = "ball"
+    CAGE = "cage"
+    IMBALANCE = "imbalance"
+    MISALIGNMENT = "misalignment"
+    LOOSENESS = "looseness"
+    GEAR = "gear"
+    LUBRICATION = "lubrication"
+    ELECTRICAL = "electrical"
+    PROCESS = "process"
+    SENSOR_FAULT = "sensor_fault"
+    OTHER = "other"
+
+
 class ClockQuality(StrEnum):
     """How far the gateway's wall clock can be trusted."""
 

@@ -212,6 +212,12 @@ class Desk:
     def _release(self):
         return alarm_desk.release(self.standing, WHO, self.now_ms)
 
+    def _find(self):
+        return alarm_desk.find(self.standing, WHO, "nothing", self.now_ms, repaired=False)
+
+    def _repair(self):
+        return alarm_desk.find(self.standing, WHO, "outer race", self.now_ms, repaired=True)
+
     def _reset(self):
         return alarm_desk.reset(self.standing, WHO, "bearing looked at", self.now_ms)
 
@@ -235,6 +241,9 @@ TABLE = {
     M: {"release": BENEATH | {S}, "shelve": {M}, "unshelve": {M}, "hour": {M}, "remove": {X}},
     X: {"put_back": BENEATH | {M}, "maintain": {X}, "release": {X}},
 }
+for state, after in {U: {A}, A: {A}, R: {N}, L: {N}, N: {N}, S: {S}, M: {M}, X: {X}}.items():
+    # Who says what was found has seen it, and looked.
+    TABLE[state] |= {"find": after, "repair": after}
 for withheld in (S, M, X):
     # Whatever the gateway reports and people note is written down, and shows later.
     TABLE[withheld] |= {what: {withheld} for what in ("raise", "raise_in_danger", "worsen", "return", "acknowledge")}
@@ -317,4 +326,15 @@ def test_what_was_dangerous_stays_until_somebody_has_looked():
     desk = _desk_in(L)
     assert desk.happen("raise") is U
     desk.happen("acknowledge")
+    assert desk.happen("return") is L
+
+
+def test_a_replaced_part_ends_the_danger_even_while_the_alarm_is_active():
+    desk = _desk_in(U)
+    desk.happen("worsen")
+    desk.happen("repair")
+    assert desk.happen("return") is N
+    desk = _desk_in(U)
+    desk.happen("worsen")
+    desk.happen("find")
     assert desk.happen("return") is L

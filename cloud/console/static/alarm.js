@@ -1,7 +1,7 @@
 // Alarm: can I believe it? The sentence, checks that a sceptic would make, the evidence, and every change.
 
 import { acknowledgement, alarmStateWords, withheldWords } from "./alarmrows.js";
-import { allows, answerAlarm, buttons } from "./answer.js";
+import { FINDINGS, allows, answerAlarm, button, buttons, tapOutcome } from "./answer.js";
 import { get } from "./api.js";
 import { age, fact, nothing, numberCell } from "./cells.js";
 import { byId, element, idOfPage, pageOf, put } from "./dom.js";
@@ -40,6 +40,26 @@ function showHead() {
     fact("What", sentenceCase(alarm.label), sentenceCase(alarm.family)),
     fact("Score", number(alarm.score), "alarm limit 1"),
   );
+}
+
+function showOutcome() {
+  const { outcome, label } = alarm;
+  put(
+    byId("outcome"),
+    outcome
+      ? [element("strong", {}, sentenceCase(outcome.finding)), `, says ${outcome.by}, `, age(outcome.at), [outcome.part ? `. Replaced: ${outcome.part}` : "", outcome.action ? `. ${outcome.action}` : "", outcome.comment ? `. ${outcome.comment}` : ""].join("")]
+      : "Nobody has said yet. How often alarms are right is counted from these answers.",
+  );
+  const tap = (found, words) => element("button", { type: "button", onclick: () => tapped(found) }, words);
+  put(
+    byId("outcome-buttons"),
+    outcome ? null : [FINDINGS.includes(label) ? tap(label, `As told: ${sentenceCase(label).toLowerCase()}`) : null, tap("nothing", "Nothing"), " "],
+    button("outcome", answer),
+  );
+}
+
+async function tapped(found) {
+  if (await tapOutcome(alarm, found)) await refresh();
 }
 
 /** What speaks for it and what against it, each with a word and a shape. */
@@ -161,6 +181,7 @@ async function refresh() {
   }
   showHead();
   if (alarm.evidence !== "none" && (alarm.evidence !== before || !evidence)) await fetchEvidence();
+  showOutcome();
   put(byId("checks"), checks());
   showLines();
   showBaseline();

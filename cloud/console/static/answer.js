@@ -2,6 +2,7 @@
 
 import { ApiError, post } from "./api.js";
 import { byId, element, put } from "./dom.js";
+import { sentenceCase } from "./format.js";
 
 const NAME = "plantpulse-name";
 const UNTIL = { 60: "1 hour", 240: "4 hours", 480: "8 hours", 1440: "1 day", 4320: "3 days", 10080: "7 days" };
@@ -15,10 +16,12 @@ const ACTIONS = {
   unshelve: { words: "Take from the shelf", states: ["shelved"] },
   "take-out-of-service": { words: "Take out of service", note: "reason", states: ["unacknowledged", "acknowledged", "returned_unacknowledged", "latched", "normal", "shelved"] },
   "put-in-service": { words: "Put in service", states: ["out_of_service"] },
+  outcome: { words: "Say what was found", key: "o", note: "comment", finding: true, states: null },
   maintain: { words: "In maintenance", note: "reason", until: true, states: [] },
   "end-maintenance": { words: "End maintenance", states: [] },
 };
 const NOTES = { comment: "Comment (may stay empty)", reason: "Reason, for whoever comes next" };
+export const FINDINGS = ["nothing", "inner_race", "outer_race", "ball", "cage", "imbalance", "misalignment", "looseness", "gear", "lubrication", "electrical", "process", "sensor_fault", "other"];
 const OPEN = ["unacknowledged", "acknowledged", "returned_unacknowledged", "latched"];
 
 /** Whether people still have to acknowledge it. */
@@ -27,12 +30,12 @@ export const isUnacknowledged = (alarm) => ACTIONS.acknowledge.states.includes(a
 /** Whether it still asks for attention. */
 export const isOpen = (alarm) => OPEN.includes(alarm.state);
 
-export const allows = (alarm, action) => ACTIONS[action].states.includes(alarm.state);
+export const allows = (alarm, action) => ACTIONS[action].states?.includes(alarm.state) ?? true;
 
 /** A button for each thing that the state of an alarm allows; the first is the main one. */
 export const buttons = (alarm, act) =>
   Object.keys(ACTIONS)
-    .filter((action) => allows(alarm, action))
+    .filter((action) => ACTIONS[action].states?.includes(alarm.state))
     .map((action, at) => button(action, act, at === 0 && isOpen(alarm)));
 
 export function button(action, act, isMain = false) {
@@ -57,8 +60,8 @@ function remember(name) {
 }
 
 /** Ask for a name and what else is needed, and do it; resolves to the changed document, or to null where nothing was. */
-export function answer(action, path, subject) {
-  const { words, note, until } = ACTIONS[action];
+export function answer(action, path, subject, found = "other") {
+  const { words, note, until, finding } = ACTIONS[action];
   const dialog = byId("answer");
   const [form, by, text, minutes, failure] = ["form", "by", "note", "until", "failure"].map((part) => byId(`answer-${part}`));
   const before = document.activeElement;
@@ -69,6 +72,9 @@ export function answer(action, path, subject) {
   byId("answer-note-label").hidden = !note;
   byId("answer-until-label").hidden = !until;
   put(minutes, Object.entries(UNTIL).map(([value, name]) => element("option", { value, selected: Number(value) === FIRST_UNTIL ? "" : null }, name)));
+  byId("answer-finding-label").hidden = byId("answer-part-label").hidden = !finding;
+  put(byId("answer-finding"), FINDINGS.map((value) => element("option", { value, selected: value === found ? "" : null }, sentenceCase(value))));
+  byId("answer-part").value = "";
   text.required = note === "reason";
   by.value = remembered();
   text.value = "";
@@ -99,6 +105,7 @@ export function answer(action, path, subject) {
         const body = { by: by.value.trim() };
         if (note) body[note] = text.value.trim();
         if (until) body.minutes = Number(minutes.value);
+        if (finding) Object.assign(body, { finding: byId("answer-finding").value, part: byId("answer-part").value.trim() });
         try {
           const changed = await post(`${path}/${action}`, body);
           remember(body.by);
@@ -114,5 +121,14 @@ export function answer(action, path, subject) {
   });
 }
 
+const pathOf = (alarm) => `/alarms/${encodeURIComponent(alarm.id)}`;
+
 /** The same for an alarm. */
-export const answerAlarm = (action, alarm) => answer(action, `/alarms/${encodeURIComponent(alarm.id)}`, `${alarm.machine_name}: ${alarm.sentence}`);
+export const answerAlarm = (action, alarm, found = FINDINGS.includes(alarm.label) ? alarm.label : "other") =>
+  answer(action, pathOf(alarm), `${alarm.machine_name}: ${alarm.sentence}`, found);
+
+/** Say what was found in one tap where the name is known on this device; otherwise it is asked for. */
+export function tapOutcome(alarm, found) {
+  const by = remembered();
+  return by ? post(`${pathOf(alarm)}/outcome`, { by, finding: found }) : answerAlarm("outcome", alarm, found);
+}

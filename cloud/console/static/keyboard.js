@@ -4,7 +4,7 @@ import { byId, put } from "./dom.js";
 import { legend } from "./signs.js";
 
 const PAGES = { f: "/", a: "/alarms", g: "/gateways" };
-const ANSWERS = { a: "acknowledge", s: "shelve" };
+const ANSWERS = { a: "acknowledge", s: "shelve", o: "outcome" };
 const GO_MS = 1200; // how long a `g` waits for its second letter
 
 const isTyping = (target) => target.closest("input, select, textarea, [contenteditable]") !== null;

@@ -361,6 +361,48 @@ async def test_shelving_needs_a_reason_and_an_end_within_a_week(api, body):
     assert (await _post(api, f"/alarms/{ALARM_ID}/shelve", **body))[0] == 422
 
 
+async def test_what_was_found_is_a_label_with_the_evidence_of_its_alarm(api):
+    api.cloud.arrive(api.gateway.record(alarm(severity=Severity.ALERT), 0), after_ms=120_000)
+    _evidence(api, ALARM_ID)
+    status, document = await _post(
+        api, f"/alarms/{ALARM_ID}/outcome", finding="outer_race", action="bearing changed", part="6205"
+    )
+    assert (status, document["state"]) == (200, "acknowledged")
+    assert document["outcome"]["part"] == "6205"
+    assert document["timeline"][-1]["detail"] == "outer race; bearing changed; 6205 replaced"
+    (label,) = (await api.get("/labels"))["items"]
+    assert (label["alarm"], label["finding"], label["told"]) == (ALARM_ID, "outer_race", document["label"])
+    assert label["evidence"] is not None
+    assert (await api.get("/labels", machine="other"))["items"] == []
+
+
+async def test_a_missed_fault_is_a_label_on_a_stretch_of_time(api):
+    body = {"machine": ASSET, "from": "2025-10-01T00:00:00Z", "to": "2025-10-02T00:00:00Z", "finding": "imbalance"}
+    status, label = await _post(api, "/labels", **body)
+    assert (status, label["alarm"], label["from"]) == (201, None, "2025-10-01T00:00:00.000Z")
+    assert (await _post(api, "/labels", **(body | {"to": body["from"]})))[0] == 422
+    assert (await _post(api, "/labels", **(body | {"finding": "gremlins"})))[0] == 422
+    assert (await _post(api, "/labels", **(body | {"machine": "nobody"})))[0] == 404
+
+
+async def test_track_records_of_machines_and_models(api):
+    api.cloud.arrive(api.gateway.record(alarm(severity=Severity.ALERT), 0))
+    told = (await api.get(f"/alarms/{ALARM_ID}"))["label"]
+    await _post(api, f"/alarms/{ALARM_ID}/outcome", finding="nothing")
+    # Said again: the last word counts.
+    await _post(api, f"/alarms/{ALARM_ID}/outcome", finding=told)
+    await _post(api, "/labels", machine=ASSET, finding="gear", **{"from": "2025-10-01", "to": "2025-10-02"})
+    # While the alarm was active something was found: that was not missed.
+    begun = (await api.get(f"/alarms/{ALARM_ID}"))["since"]
+    await _post(api, "/labels", machine=ASSET, finding=told, **{"from": begun, "to": "2025-12-01T00:00:00Z"})
+    record = await api.get("/labels/track-record")
+    (machine,) = record["machines"]
+    assert (machine["name"], machine["right"], machine["named"], machine["missed"]) == (ASSET, 1, 1, 1)
+    assert (machine["false_alarm_share"], machine["missed_share"]) == (0.0, 0.5)
+    (model,) = record["models"]
+    assert (model["right"], model["missed"], model["missed_share"]) == (1, 0, 0.0)
+
+
 async def test_a_gateway_with_its_health(api):
     health = GatewayHealth(
         gateway="gateway-1",

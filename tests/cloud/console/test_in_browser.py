@@ -214,6 +214,21 @@ def test_an_alarm_is_shelved_by_keyboard_and_taken_back_on_its_page(desktop: Vis
     expect(page.locator("#timeline")).to_contain_text("Unshelved")
 
 
+def test_what_was_found_takes_one_tap(desktop: Visitor) -> None:
+    report = desktop.plant.raise_alarm("tap", "Tap what you found.")
+    page = desktop.open(f"/alarms/{report.alarm_id}")
+    page.evaluate("localStorage.setItem('plantpulse-name', 'A. Keller')")
+    page.get_by_role("button", name="Nothing", exact=True).click()
+    expect(page.locator("#outcome")).to_contain_text("Nothing, says A. Keller")
+    expect(page.locator("#facts")).to_contain_text("Active, acknowledged")
+    page.keyboard.press("o")
+    page.locator("#answer-finding").select_option("lubrication")
+    page.locator("#answer-part").fill("grease")
+    page.locator("#answer-do").click()
+    expect(page.locator("#outcome")).to_contain_text("Lubrication, says A. Keller")
+    expect(page.locator("#outcome")).to_contain_text("Replaced: grease")
+
+
 def test_a_machine_in_maintenance_says_so_and_its_alarms_are_suppressed(desktop: Visitor) -> None:
     page = desktop.open(f"/machines/{desktop.plant.machine_named(WORN)}")
     page.get_by_role("button", name="In maintenance").click()
