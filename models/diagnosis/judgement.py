@@ -5,7 +5,7 @@
    multiple of the turns of a gear wheel whose mesh is bad.
 3. The machine runs at another speed than its baseline: nothing more can be compared.
 4. Teeth: sidebands around the mesh that grew, or without a baseline are as strong as the mesh; not where more grew at
-   the shaft's own orders, with the pattern of a rotor fault.
+   the shaft's own orders, with the pattern of a rotor fault, and neither where about as much did.
 5. A rotor fault: what grew at the shaft's orders, or without a baseline only at a level that ISO 20816-3 calls bad;
    not where a deep bearing line that falls upon these orders explains most of it: then step 6 applies. The pattern is
    that of all channels together, because each hears its own direction and its own resonances.
@@ -67,8 +67,12 @@ if TYPE_CHECKING:
     from models.diagnosis.shaft_speed import SpeedEstimate
 
 SHAFT_RATHER: Final = 0.7
-"""Growth at the first ten orders with this amplitude of the sidebands, half their power, is not of the teeth: the
-sidebands of a wheel on the shaft are orders of the shaft as well, which a blow of anything lifts."""
+"""Growth at the first ten orders with this amplitude of the sidebands, half their power, may be of either: sidebands of
+a wheel on the shaft are orders of the shaft as well, which a blow of anything lifts. With the inverse it is no more of
+the teeth."""
+COMB_FIRST: Final = 4.0
+COMB_ORDERS: Final = 5
+"""So many orders from there on that grew are a comb, which goes on under the mesh whatever strikes."""
 ROTOR_SHARE: Final = 0.5
 """Growth at the shaft's orders is put down to the rotor when a deep bearing line explains at most half of it."""
 RATTLE_DB: Final = 2.5
@@ -359,8 +363,16 @@ def _gear(channel: _Running) -> Diagnosis | None:
     before = None if channel.baseline is None else channel.baseline.order_mm_s[channel.row]
     if rotor is not None:
         grown = grown_acceleration_m_s2(channel.about.now.order_mm_s[channel.row], before, speed / 60.0)
-        if grown > SHAFT_RATHER * gear.heard.sides:
+        if grown > gear.heard.sides / SHAFT_RATHER:
             return None
+        is_comb = int(np.count_nonzero(rotor.share[np.array(ORDERS) >= COMB_FIRST])) >= COMB_ORDERS
+        if grown > SHAFT_RATHER * gear.heard.sides or (is_comb and gear.heard.gear.order == 1.0):
+            words = wording.rotor(
+                replace(rotor, label=DiagnosisLabel.UNCERTAIN),
+                channel.name,
+                against_baseline=channel.baseline is not None,
+            )
+            return _say(DiagnosisLabel.UNCERTAIN, channel.name, 0.3, words, gear.heard.lines(speed / 60.0))
     words = wording.gear(gear, channel.name, is_sound=channel.is_sound)
     return _say(DiagnosisLabel.GEAR, channel.name, gear.confidence, words, gear.heard.lines(speed / 60.0))
 
@@ -374,12 +386,14 @@ def _rotor(channel: _Running) -> Diagnosis | None:
         return None
     together = channel.about.rotor
     in_blows = None if together is None else together.rattles
+    # Hard metal that strikes every turn makes no half orders; what lifts and misses a turn does.
+    lifts = together is not None and together.has_halves and bool(in_blows)
     found = judge_rotor(channel.about.now.order_mm_s[channel.row], healthy, speed / 60.0, rattles=in_blows)
     if found is not None and together is not None:
         found = replace(found, label=together.label, confidence=together.confidence)
     if found is not None and (
         (found.label is DiagnosisLabel.MISALIGNMENT and _is_noisier(channel, speed / 60.0))
-        or (found.label is DiagnosisLabel.LOOSENESS and _strikes_elsewhere(channel, speed / 60.0))
+        or (found.label is DiagnosisLabel.LOOSENESS and not lifts and _strikes_elsewhere(channel, speed / 60.0))
     ):
         found = replace(found, label=DiagnosisLabel.UNCERTAIN, confidence=0.3)
     if found is None or _is_rather_of_blows(found, channel, speed / 60.0):
