@@ -19,9 +19,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import math
 from dataclasses import dataclass
-from operator import add
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -36,7 +34,8 @@ from models.process.baseline import Collected, Normal
 from models.process.errors import ProcessError
 from models.process.features import ProcessExtractor, missing
 from models.process.phases import DEFAULT, Phase, operating_state, phase_name, phase_numbers
-from models.process.rules import DoorRule, LimitRule, RateRule, Rule, RuleMemory, StaleRule
+from models.process.rules import DoorRule, LimitRule, RateRule, Rule, StaleRule
+from models.process.watching import Watch, Watched, interrupted
 from models.process_state import NOTHING_BEFORE, ProcessState
 from models.summarising import Judgement, SummaryFacts
 
@@ -49,8 +48,6 @@ if TYPE_CHECKING:
     from models.contract.records import Diagnosis, Summary
     from models.signal.windows import Window
 
-RULE_STEP_S: Final = 1.0
-"""Faster samples are averaged before rules: the delays of people and plants are seconds."""
 TOLD_ALARM: Final = AlarmSettings(
     on_windows=(1, 1), on_decisions=(1, 1), decision_s=0.0, off_windows=1, off_decisions=1
 )
@@ -123,8 +120,7 @@ class ProcessPipeline:
         self._doors = tuple(rule for rule in settings.rules if isinstance(rule, DoorRule) and rule.contact is None)
         self._phase_names = tuple(phase.name for phase in settings.phases)
         self._tracking_windows = max(1, round(TRACKING_S * settings.sample_rate_hz / settings.hop_samples))
-        self._per_step = max(1, round(RULE_STEP_S * settings.sample_rate_hz))
-        self._per_door_step = max(1, round(door.STEP_S * settings.sample_rate_hz))
+        self._watch = Watch(settings.rules, settings.phases, settings.channel_names, settings.sample_rate_hz)
         self._lags = max(baseline.LAGS.get(name, 0) for name in settings.detectors)
         # Overlapping windows share their samples: a lag is the first that shares none.
         self._lag_windows = -(-settings.window_samples // settings.hop_samples)
@@ -134,10 +130,10 @@ class ProcessPipeline:
 
     def start(self) -> ProcessState:
         """Return the state of a process never seen before."""
-        memories = tuple(RuleMemory() for _ in self.settings.rules)
-        doors = tuple(door.begin(len(self._phase_names) + 1, len(rule.explained_by)) for rule in self._doors)
-        partial = tuple(((0.0,) * (1 + len(rule.explained_by)), 0) for rule in self._doors)
-        return ProcessState(self.signature, self.rules_signature, rules=memories, doors=doors, partial=partial)
+        begun = self._watch.start()
+        return ProcessState(
+            self.signature, self.rules_signature, rules=begun.rules, doors=begun.doors, partial=begun.partial
+        )
 
     def resume(self, data: bytes) -> ProcessState:
         """Return the state to go on with; what was learnt with other channels, phases or rules is learnt anew.
@@ -198,46 +194,14 @@ class ProcessPipeline:
         new = window.samples[:, -settings.hop_samples :]
         if state.place != (window.epoch, window.index - 1) or QualityCause.GAP in window.quality:
             new = window.samples
+            watched = interrupted(Watched(state.rules, state.doors, state.partial))
             state = replace(
-                state,
-                rules=tuple(rules.interrupted(memory) for memory in state.rules),
-                doors=tuple(door.interrupted(memory) for memory in state.doors),
-                partial=tuple(((0.0,) * len(sums), 0) for sums, _ in state.partial),
-                before=NOTHING_BEFORE,
+                state, rules=watched.rules, doors=watched.doors, partial=watched.partial, before=NOTHING_BEFORE
             )
         numbers = phase_numbers(settings.phases, settings.channel_names, new)
         phase = phase_name(settings.phases, int(numbers[-1]))
-        if not settings.rules:
-            return state, phase
-        starts = np.arange(0, new.shape[1], self._per_step)
-        step_s = new.shape[1] / len(starts) / settings.sample_rate_hz
-        means = _means(new, starts)
-        names = [phase_name(settings.phases, int(number)) for number in numbers[starts]]
-        memories = []
-        for rule, memory in zip(settings.rules, state.rules, strict=True):
-            if isinstance(rule, DoorRule) and rule.contact is None:
-                memories.append(memory)
-                continue
-            resting = [name in rule.not_in for name in names] if isinstance(rule, LimitRule | RateRule) else None
-            values = means[self._row[rules.channels_of(rule)[0]]].tolist()
-            memories.append(rules.step(rule, memory, values, resting or [False] * len(values), step_s))
-        state = replace(state, rules=tuple(memories))
-        return self._through_doors(state, new, numbers), phase
-
-    def _through_doors(self, state: ProcessState, new: NDArray[np.float32], numbers: NDArray[np.int64]) -> ProcessState:
-        doors, partials = list(state.doors), list(state.partial)
-        phases = numbers.tolist()
-        for place, rule in enumerate(self._doors):
-            rows = [self._row[name] for name in rules.channels_of(rule)]
-            (sums, count), memory = partials[place], doors[place]
-            for values, phase in zip(new[rows].T.tolist(), phases, strict=True):
-                sums, count = tuple(map(add, sums, values)), count + 1
-                if count == self._per_door_step:
-                    means = tuple(total / count for total in sums)
-                    memory = door.step(memory, means, phase, rise=rule.rise, learning_s=rule.learning_s)
-                    sums, count = (0.0,) * len(rows), 0
-            doors[place], partials[place] = memory, (sums, count)
-        return replace(state, doors=tuple(doors), partial=tuple(partials))
+        watched = self._watch.step(Watched(state.rules, state.doors, state.partial), new, numbers)
+        return replace(state, rules=watched.rules, doors=watched.doors, partial=watched.partial), phase
 
     def _leave_out(
         self, state: ProcessState, window: Window, causes: tuple[QualityCause, ...]
@@ -434,16 +398,6 @@ class ProcessPipeline:
             self.facts, epoch=epoch, index=window.index, end_ns=end_ns, operating_state=begin_as or operating_name
         )
         return replace(state, summary=begun), summary, key
-
-
-def _means(samples: NDArray[np.float32], starts: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return the means of the pieces that begin at `starts`, (channels, pieces); NaN where nothing is there."""
-    if len(starts) == samples.shape[1]:
-        return samples.astype(np.float64)
-    there = np.isfinite(samples)
-    total = np.add.reduceat(np.where(there, samples, 0.0).astype(np.float64), starts, axis=1)
-    count = np.add.reduceat(there.astype(np.int64), starts, axis=1)
-    return np.where(count > 0, total / np.maximum(count, 1), math.nan)
 
 
 def _digest(*parts: object) -> str:
