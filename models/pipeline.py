@@ -20,7 +20,7 @@ continues to the bit, so a window that is seen again after a restart gives the s
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -28,33 +28,34 @@ import numpy as np
 from models import alarming, learning, operating_state, summarising
 from models.alarming import AlarmSettings
 from models.context import SPEED
-from models.contract.errors import InputError
 from models.contract.vocabulary import TRANSIENT, UNKNOWN, QualityCause, is_steady
-from models.detectors.calibration import MIN_WINDOWS
 from models.detectors.scaling import row_medians
-from models.detectors.table import DETECTORS
-from models.diagnosis.iso20816 import VelocityLimits
 from models.frozen import replace
 from models.line_shift import REMEMBERED, Lines, is_moving, line_spectrum
-from models.operating_state import LearntLevel, OperatingSettings
-from models.pipeline_state import PipelineState
+from models.operating_state import LearntLevel
+from models.pipeline_state import (
+    Outcome,
+    PipelineSettings,
+    PipelineSettingsError,
+    PipelineState,
+    check_detectors,
+    sound_rows,
+    velocity_limits,
+)
 from models.process_change import ProcessChange, process_change
-from models.signal.acoustics import check_sound_rate
-from models.signal.errors import SignalError
 from models.signal.machine_features import MachineFeatures
 from models.summarising import Judgement, SummaryFacts
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import NDArray
 
     from models.alarming import AlarmChange
-    from models.context import ContextChannel
     from models.contract.records import Summary
-    from models.diagnosis.iso20816 import Crossing, UserBands
+    from models.diagnosis.iso20816 import Crossing
     from models.learning import Baseline
     from models.signal.windows import Window
+
+__all__ = ["Outcome", "Pipeline", "PipelineSettings", "PipelineSettingsError", "health_index"]
 
 SENSOR_CAUSES: Final = (QualityCause.NOT_FINITE, QualityCause.CONSTANT, QualityCause.CLIPPED)
 """What is the sensor's or its cable's doing. A gap or a clock jump lies in the stream: such a window is good."""
@@ -70,83 +71,6 @@ LIMIT_RETURN_MARGIN: Final = 1.05
 """While the alarm stands, a limit of the velocity is left only 5 % below it."""
 HEALTH_CAP_BY_ZONE: Final = {"C": 50.0, "D": 20.0}
 """A machine that always shook too much is like its baseline and still not healthy."""
-
-
-@dataclass(frozen=True, slots=True)
-class PipelineSettings:
-    """One machine as the pipeline needs it.
-
-    Attributes:
-        asset_id, machine: whose windows.
-        channel_names: `{point}.{axis}`, in the order of the samples.
-        sample_rate_hz, window_samples: of every window.
-        feature_names: None for the default set; microphones have what stands in their place.
-        sound_channels: names of those that are microphones, in Pa; the others are accelerometers.
-        speed_rpm: nominal speed, or None.
-        machine_group, support: ISO 20816-3; both or none.
-        bands: limits of the velocity that a person set; they go before those of the standard.
-        learning_windows: so many good windows make the baseline of a condition, at least 8.
-        tracking_decisions: time constant with which an old baseline follows a normal machine, in decisions of the
-            alarm (300 minutes: five hours; a third of it follows faults away sooner).
-        summary_interval_s: a summary every so often.
-        detectors: rows of `models.detectors.table.DETECTORS`; the score is their largest.
-        alarm, operating: see there.
-        context: channels of a controller; those with a `state_width` divide operating states.
-    """
-
-    asset_id: str
-    machine: str
-    channel_names: tuple[str, ...]
-    sample_rate_hz: float
-    window_samples: int
-    feature_names: tuple[str, ...] | None = None
-    speed_rpm: float | None = None
-    machine_group: int | None = None
-    support: str | None = None
-    bands: UserBands | None = None
-    learning_windows: int = 60
-    tracking_decisions: int = 300
-    summary_interval_s: float = 60.0
-    detectors: tuple[str, ...] = ("mahalanobis", "autoencoder")
-    alarm: AlarmSettings = field(default_factory=AlarmSettings)
-    operating: OperatingSettings = field(default_factory=OperatingSettings)
-    context: tuple[ContextChannel, ...] = ()
-    sound_channels: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What one window led to.
-
-    Attributes:
-        features: (channels, features) in `Pipeline.feature_units`, None when the window could not be used.
-        operating_state: of this window.
-        score: 1.0 = threshold; None while learning or not judged.
-        health_index: 0–100, smoothed, 100 = like its baseline; None like the score.
-        zone: ISO 20816-3 zone A–D of the worst channel, None when not configured or not steady.
-        learning_progress: 0–1 of the present condition.
-        change: of the machine's alarm (family `mechanical`).
-        sensor_change: of the sensor's alarm (family `sensor`).
-        sensor_causes: why, for this window.
-        summary: one that this window closed.
-        summary_key: (epoch, first window index) of that summary, for its record id.
-        baseline: what is normal now, (channels, features) in the features' units; None before it is learnt.
-        crossing: the velocity that is above its alarm or trip limit in this window, None where none is.
-    """
-
-    features: NDArray[np.float32] | None
-    operating_state: str
-    score: float | None
-    health_index: float | None
-    zone: str | None
-    learning_progress: float
-    change: AlarmChange | None
-    sensor_change: AlarmChange | None
-    sensor_causes: tuple[QualityCause, ...]
-    summary: Summary | None
-    summary_key: tuple[int, int] | None
-    baseline: NDArray[np.float32] | None
-    crossing: Crossing | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,10 +91,6 @@ class _Velocity:
 _NO_VELOCITY: Final = _Velocity(None, None, is_held=False)
 
 
-class PipelineSettingsError(InputError):
-    """Settings of a machine that cannot work; says which and what would do."""
-
-
 class Pipeline:
     """Judges the windows of one machine; holds only what never changes.
 
@@ -184,7 +104,7 @@ class Pipeline:
 
     def __init__(self, settings: PipelineSettings) -> None:
         self.settings = settings
-        is_sound = _is_sound(settings)
+        is_sound = sound_rows(settings)
         self.extractor = MachineFeatures(
             settings.sample_rate_hz, settings.window_samples, is_sound, settings.feature_names
         )
@@ -222,9 +142,9 @@ class Pipeline:
         self._judged = np.flatnonzero([name in learning.judged(names) for name in names])
         if not self._judged.size:
             raise PipelineSettingsError(f"machine {settings.machine}: none of its features can be judged; add another")
-        _check_detectors(settings, learning.judged(names))
+        check_detectors(settings, learning.judged(names))
         self._nothing_normal = np.full((len(settings.channel_names), len(names)), np.nan, np.float32)
-        self.limits = _velocity_limits(settings, is_sound, has_velocity=self._velocity_index is not None)
+        self.limits = velocity_limits(settings, is_sound, has_velocity=self._velocity_index is not None)
         told = (self.extractor.hash, settings.channel_names, settings.detectors, settings.learning_windows)
         self.signature = hashlib.blake2b(repr(told).encode(), digest_size=8).hexdigest()
 
@@ -541,50 +461,3 @@ def _progress(state: PipelineState, name: str, windows: int) -> float:
     return max(
         (len(one.vectors) / windows if isinstance(one, learning.Learning) else 1.0 for one in known), default=0.0
     )
-
-
-def _is_sound(settings: PipelineSettings) -> list[bool]:
-    unknown = [name for name in settings.sound_channels if name not in settings.channel_names]
-    if unknown:
-        raise PipelineSettingsError(
-            f"machine {settings.machine}: {unknown[0]!r} is to be a microphone, but no channel of it; its channels are "
-            f"{', '.join(settings.channel_names)}"
-        )
-    if settings.sound_channels:
-        try:
-            check_sound_rate(settings.sample_rate_hz)
-        except SignalError as error:
-            what = f"machine {settings.machine}, channel {settings.sound_channels[0]}"
-            raise PipelineSettingsError(f"{what}: {error}") from None
-    return [name in settings.sound_channels for name in settings.channel_names]
-
-
-def _check_detectors(settings: PipelineSettings, feature_names: tuple[str, ...]) -> None:
-    suiting = [name for name, detector in DETECTORS.items() if detector.suits(feature_names)]
-    unfit = [name for name in settings.detectors if name not in suiting]
-    if unfit or not settings.detectors:
-        raise PipelineSettingsError(
-            f"machine {settings.machine}: detectors {unfit} are unknown or do not suit its features; "
-            f"choose from {', '.join(suiting)}"
-        )
-    if settings.learning_windows < MIN_WINDOWS:
-        raise PipelineSettingsError(
-            f"machine {settings.machine}: {settings.learning_windows} learning windows are too few for a baseline; "
-            f"give at least {MIN_WINDOWS}, better 60"
-        )
-
-
-def _velocity_limits(
-    settings: PipelineSettings, is_sound: Sequence[bool], *, has_velocity: bool
-) -> VelocityLimits | None:
-    """Return what judges the velocity of the channels that have one, None where nothing is stated to judge it by."""
-    names = [name for name, sound in zip(settings.channel_names, is_sound, strict=True) if not sound]
-    if not has_velocity or not names:
-        if settings.bands is not None:
-            raise PipelineSettingsError(
-                f"machine {settings.machine}: no channel has a velocity that bands could judge; leave them out, or "
-                "measure acceleration and keep the feature velocity_rms"
-            )
-        return None
-    limits = VelocityLimits(names, settings.machine_group, settings.support, settings.bands)
-    return limits if limits.has_any else None

@@ -1,7 +1,7 @@
-"""Everything a machine's pipeline must remember between windows, and its bytes.
+"""What a machine's pipeline is told, what it says of a window, and what it must remember, with its bytes.
 
-Frozen: a step returns a new one. Bounded: at most `OperatingSettings.max_conditions` baselines. Exact: what is read
-back from the bytes continues to the bit.
+Settings and outcomes never change. The state is frozen as well: a step returns a new one. Bounded: at most
+`OperatingSettings.max_conditions` baselines. Exact: what is read back from the bytes continues to the bit.
 """
 
 from __future__ import annotations
@@ -9,22 +9,116 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from models.alarming import AlarmMemory, Decision
+from models.alarming import AlarmMemory, AlarmSettings, Decision
+from models.contract.errors import InputError
 from models.contract.vocabulary import Severity
+from models.detectors.calibration import MIN_WINDOWS
+from models.detectors.table import DETECTORS
+from models.diagnosis.iso20816 import VelocityLimits
 from models.frozen import replace
 from models.learning import Baseline, Learning
 from models.line_shift import Lines
-from models.operating_state import LearntLevel, OperatingMemory
+from models.operating_state import LearntLevel, OperatingMemory, OperatingSettings
+from models.signal.acoustics import check_sound_rate
+from models.signal.errors import SignalError
 from models.state_bytes import pack, unpack
 from models.summarising import OpenSummary
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
+    import numpy as np
     from numpy.typing import NDArray
+
+    from models.alarming import AlarmChange
+    from models.context import ContextChannel
+    from models.contract.records import Summary
+    from models.contract.vocabulary import QualityCause
+    from models.diagnosis.iso20816 import Crossing, UserBands
 
 _KIND: Final = "pipeline"
 _VERSION: Final = 1
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineSettings:
+    """One machine as the pipeline needs it.
+
+    Attributes:
+        asset_id, machine: whose windows.
+        channel_names: `{point}.{axis}`, in the order of the samples.
+        sample_rate_hz, window_samples: of every window.
+        feature_names: None for the default set; microphones have what stands in their place.
+        sound_channels: names of those that are microphones, in Pa; the others are accelerometers.
+        speed_rpm: nominal speed, or None.
+        machine_group, support: ISO 20816-3; both or none.
+        bands: limits of the velocity that a person set; they go before those of the standard.
+        learning_windows: so many good windows make the baseline of a condition, at least 8.
+        tracking_decisions: time constant with which an old baseline follows a normal machine, in decisions of the
+            alarm (300 minutes: five hours; a third of it follows faults away sooner).
+        summary_interval_s: a summary every so often.
+        detectors: rows of `models.detectors.table.DETECTORS`; the score is their largest.
+        alarm, operating: see there.
+        context: channels of a controller; those with a `state_width` divide operating states.
+    """
+
+    asset_id: str
+    machine: str
+    channel_names: tuple[str, ...]
+    sample_rate_hz: float
+    window_samples: int
+    feature_names: tuple[str, ...] | None = None
+    speed_rpm: float | None = None
+    machine_group: int | None = None
+    support: str | None = None
+    bands: UserBands | None = None
+    learning_windows: int = 60
+    tracking_decisions: int = 300
+    summary_interval_s: float = 60.0
+    detectors: tuple[str, ...] = ("mahalanobis", "autoencoder")
+    alarm: AlarmSettings = field(default_factory=AlarmSettings)
+    operating: OperatingSettings = field(default_factory=OperatingSettings)
+    context: tuple[ContextChannel, ...] = ()
+    sound_channels: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one window led to.
+
+    Attributes:
+        features: (channels, features) in `Pipeline.feature_units`, None when the window could not be used.
+        operating_state: of this window.
+        score: 1.0 = threshold; None while learning or not judged.
+        health_index: 0–100, smoothed, 100 = like its baseline; None like the score.
+        zone: ISO 20816-3 zone A–D of the worst channel, None when not configured or not steady.
+        learning_progress: 0–1 of the present condition.
+        change: of the machine's alarm (family `mechanical`).
+        sensor_change: of the sensor's alarm (family `sensor`).
+        sensor_causes: why, for this window.
+        summary: one that this window closed.
+        summary_key: (epoch, first window index) of that summary, for its record id.
+        baseline: what is normal now, (channels, features) in the features' units; None before it is learnt.
+        crossing: the velocity that is above its alarm or trip limit in this window, None where none is.
+    """
+
+    features: NDArray[np.float32] | None
+    operating_state: str
+    score: float | None
+    health_index: float | None
+    zone: str | None
+    learning_progress: float
+    change: AlarmChange | None
+    sensor_change: AlarmChange | None
+    sensor_causes: tuple[QualityCause, ...]
+    summary: Summary | None
+    summary_key: tuple[int, int] | None
+    baseline: NDArray[np.float32] | None
+    crossing: Crossing | None = None
+
+
+class PipelineSettingsError(InputError):
+    """Settings of a machine that cannot work; says which and what would do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,3 +244,65 @@ def alarm_memory(values: Mapping[str, Any]) -> AlarmMemory:
             "severity": None if severity is None else Severity(severity),
         }
     )
+
+
+def sound_rows(settings: PipelineSettings) -> list[bool]:
+    """Return of each channel whether it is a microphone.
+
+    Raises:
+        PipelineSettingsError: one is to be a microphone that is no channel.
+    """
+    unknown = [name for name in settings.sound_channels if name not in settings.channel_names]
+    if unknown:
+        raise PipelineSettingsError(
+            f"machine {settings.machine}: {unknown[0]!r} is to be a microphone, but no channel of it; its channels are "
+            f"{', '.join(settings.channel_names)}"
+        )
+    if settings.sound_channels:
+        try:
+            check_sound_rate(settings.sample_rate_hz)
+        except SignalError as error:
+            what = f"machine {settings.machine}, channel {settings.sound_channels[0]}"
+            raise PipelineSettingsError(f"{what}: {error}") from None
+    return [name in settings.sound_channels for name in settings.channel_names]
+
+
+def check_detectors(settings: PipelineSettings, feature_names: tuple[str, ...]) -> None:
+    """Refuse detectors that cannot judge these features, and too few windows to learn from.
+
+    Raises:
+        PipelineSettingsError: names what would do.
+    """
+    suiting = [name for name, detector in DETECTORS.items() if detector.suits(feature_names)]
+    unfit = [name for name in settings.detectors if name not in suiting]
+    if unfit or not settings.detectors:
+        raise PipelineSettingsError(
+            f"machine {settings.machine}: detectors {unfit} are unknown or do not suit its features; "
+            f"choose from {', '.join(suiting)}"
+        )
+    if settings.learning_windows < MIN_WINDOWS:
+        raise PipelineSettingsError(
+            f"machine {settings.machine}: {settings.learning_windows} learning windows are too few for a baseline; "
+            f"give at least {MIN_WINDOWS}, better 60"
+        )
+
+
+def velocity_limits(
+    settings: PipelineSettings, is_sound: Sequence[bool], *, has_velocity: bool
+) -> VelocityLimits | None:
+    """Return what judges the velocity of the channels that have one, None where nothing is stated to judge it by.
+
+    Raises:
+        PipelineSettingsError: limits are set and no channel has a velocity.
+        InputError: a machine group that the standard does not know, or limits that contradict it.
+    """
+    names = [name for name, sound in zip(settings.channel_names, is_sound, strict=True) if not sound]
+    if not has_velocity or not names:
+        if settings.bands is not None:
+            raise PipelineSettingsError(
+                f"machine {settings.machine}: no channel has a velocity that bands could judge; leave them out, or "
+                "measure acceleration and keep the feature velocity_rms"
+            )
+        return None
+    limits = VelocityLimits(names, settings.machine_group, settings.support, settings.bands)
+    return limits if limits.has_any else None
