@@ -16,6 +16,10 @@ to come back. In order:
 5. The model's offset follows slowly (seasons) while nobody has opened. The alarm returns when nothing has come in for
    three minutes.
 
+Give it a value a second or more: means of ten have a third of the probe's noise. In a simulated room whose probe has
+0.1 K of noise, 75 of 75 forgotten doors were found in three minutes so, 38 with a value every ten seconds. What the
+outside hardly warms (15 K warmer than the room) is found later or, below `rise`, not at all.
+
 With a contact at the door the contact is asked instead (`models.process.rules`). Pure: values in, memory out.
 
 Source: Ljung (1999), System Identification, 4.2 (ARX); Rousseeuw and Leroy (1987), 1.2 (reweighted least squares).
