@@ -10,7 +10,8 @@ In order:
 4. The baseline follows the machine slowly while it is normal, at most 3 σ of a window's distance, never while an alarm
    stands, and never further from what was learnt than a factor of two. It follows time and not windows: its time
    constant is its own age, up to so many decisions (minutes). What was learnt in half a minute has seen little of what
-   is normal and must give way soon; what has stood for hours hardly moves.
+   is normal and must give way soon; what has stood for hours hardly moves. Towards windows beyond the threshold even
+   a young baseline moves as slowly as the oldest: ten minutes of a fault are told before they are learnt.
 5. The slow trend: a channel that has been followed as a whole to twice its learnt level scores 1.0 for that alone.
    Wear that would be followed window by window still raises the score in the end.
 """
@@ -45,6 +46,7 @@ UNSTEADY_SIGMA: Final = 2.0
 """Halves of the learning windows whose centres are further apart (RMS over the features) are two stories."""
 MAX_EXTENSIONS: Final = 4
 CLIP_SIGMA: Final = 3.0
+THRESHOLD: Final = 1.0
 LARGEST_GAIN: Final = 1.0 / USUAL_WINDOWS
 """No single window moves the centre further than it would have as one of the usual number of learning windows."""
 LARGEST_DRIFT: Final = float(np.log(2.0))
@@ -198,19 +200,21 @@ class Baseline:
         return max(self.trend(vector), *(float(detector.score(judged_vector)[0]) for detector in self.fit.detectors))
 
     def followed(
-        self, vector: NDArray[np.float32], end_ns: int, *, tracking_decisions: float, decision_ns: int
+        self, vector: NDArray[np.float32], end_ns: int, *, score: float, tracking_decisions: float, decision_ns: int
     ) -> Baseline:
-        """Return the baseline moved towards one normal window.
+        """Return the baseline moved towards one window.
 
         Args:
             vector: (d,) from `to_vector`.
             end_ns: end of its window.
+            score: of the window.
             tracking_decisions: time constant of a baseline that is at least as old; a younger one's is its age.
             decision_ns: see `elapsed_decisions`.
         """
         elapsed = elapsed_decisions(self.last_ns, end_ns, decision_ns)
         decisions = self.decisions + elapsed
-        gain = min(elapsed / min(tracking_decisions, decisions), LARGEST_GAIN) if elapsed else 0.0
+        slowness = tracking_decisions if score >= THRESHOLD else min(tracking_decisions, decisions)
+        gain = min(elapsed / slowness, LARGEST_GAIN) if elapsed else 0.0
         scaling = self.fit.scaling
         distance = _within(scaling.standardise(vector - self.drift), CLIP_SIGMA) * scaling.scale
         drift = _within(self.drift + gain * distance, LARGEST_DRIFT)

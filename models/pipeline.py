@@ -415,6 +415,7 @@ class Pipeline:
             known = known.followed(
                 vector,
                 end_ns,
+                score=score,
                 tracking_decisions=settings.tracking_decisions,
                 decision_ns=settings.alarm.decision_ns,
             )

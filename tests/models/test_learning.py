@@ -12,6 +12,7 @@ from models.learning import LARGEST_DRIFT, LARGEST_GAIN, MAX_EXTENSIONS, Baselin
 
 CHANNELS, FEATURES = 2, 6
 MINUTE_NS = 60_000_000_000
+HALF_SECOND_NS = 500_000_000
 
 
 def scatter(windows, seed=0, level=0.0):
@@ -36,10 +37,10 @@ def learnt_from(vectors, windows=60, hop_ns=MINUTE_NS):
     return known, len(vectors)
 
 
-def followed(known, vector, after_ns=MINUTE_NS):
-    return known.followed(
-        np.asarray(vector, np.float32), known.last_ns + after_ns, tracking_decisions=300, decision_ns=MINUTE_NS
-    )
+def followed(known, vector, after_ns=MINUTE_NS, score=0.5):
+    end_ns = known.last_ns + after_ns
+    vector = np.asarray(vector, np.float32)
+    return known.followed(vector, end_ns, score=score, tracking_decisions=300, decision_ns=MINUTE_NS)
 
 
 def changed(known, deviations):
@@ -151,3 +152,14 @@ def test_learning_and_baseline_come_back_from_bytes_to_the_bit():
 
 def test_silence_has_a_logarithm():
     assert np.isfinite(learning.to_vector(np.zeros((2, 3), np.float32))).all()
+
+
+def test_a_young_baseline_gives_way_to_what_is_normal_and_not_to_what_is_not():
+    known, _ = learnt_from(scatter(100), hop_ns=HALF_SECOND_NS)
+    louder = known.fit.scaling.centre + 0.3
+    normal = unusual = known
+    for _ in range(1200):  # ten minutes at two windows a second
+        normal = followed(normal, louder, HALF_SECOND_NS)
+        unusual = followed(unusual, louder, HALF_SECOND_NS, score=1.1)
+    assert np.median(normal.drift) > 0.25
+    assert np.median(unusual.drift) < 0.02

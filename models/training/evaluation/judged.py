@@ -226,15 +226,16 @@ class _Member:
             judged = not math.isnan(score)
             self._alarm, change = alarming.step(self._alarm, settings.alarm, score, judged, end_ns)
             if not self._alarm.active:
-                self._known = self._learn(own, end_ns)
+                self._known = self._learn(own, end_ns, score)
         self.collected.add(end_ns, score, self._operating.state, change)
 
-    def _learn(self, vector: NDArray[np.float32], end_ns: int) -> Learning | Baseline:
+    def _learn(self, vector: NDArray[np.float32], end_ns: int, score: float) -> Learning | Baseline:
         settings = self._settings
         if isinstance(self._known, Baseline):
             return self._known.followed(
                 vector,
                 end_ns,
+                score=score,
                 tracking_decisions=settings.tracking_decisions,
                 decision_ns=settings.alarm.decision_ns,
             )
