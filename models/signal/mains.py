@@ -7,6 +7,11 @@ Subtracting a fitted sine is a notch as narrow as the record is long, so that a 
 An induction motor without load turns within a per mille of a whole fraction of the mains, and its own harmonics look
 like them. Where lines stand at halves, thirds or quarters of the mains too, they are a shaft's, and nothing is removed.
 A line exactly at twice the mains can be real as well, the magnetic pull of a motor: hence the report.
+
+One case stays open: the shaft of a motor with two poles turns at the mains itself less its slip, so it has no lines at
+fractions, and a record shorter than one over the slip frequency shows one line for both. Removing it would take an
+imbalance away. So `diagnose` and `plantpulse analyze` judge the samples as they are; their bearing search whitens lines
+anyway, and their orders are compared with a baseline that hums the same.
 """
 
 from __future__ import annotations
