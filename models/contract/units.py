@@ -66,7 +66,10 @@ UNITS: Final[tuple[Unit, ...]] = (
     Unit("mPa", "mPa", "mPa", "pressure", 1e-3),
     Unit("uPa", "µPa", "uPa", "pressure", 1e-6),
     Unit("kPa", "kPa", "kPa", "pressure", 1e3),
+    Unit("MPa", "MPa", "MPa", "pressure", 1e6),
+    Unit("mbar", "mbar", "mbar", "pressure", 1e2),
     Unit("bar", "bar", "bar", "pressure", 1e5),
+    Unit("psi", "psi", "[psi]", "pressure", 6_894.757293168),
     # A logarithm: of its own quantity, because no factor turns it into a pressure.
     Unit("dB", "dB re 20 µPa", "dB[SPL]", "sound pressure level", 1.0),
     Unit("N", "N", "N", "force", 1.0),
@@ -77,6 +80,7 @@ UNITS: Final[tuple[Unit, ...]] = (
     Unit("mV", "mV", "mV", "voltage", 1e-3),
     Unit("W", "W", "W", "power", 1.0),
     Unit("kW", "kW", "kW", "power", 1e3),
+    Unit("l/s", "l/s", "L/s", "flow", 1e-3),
     Unit("l/min", "l/min", "L/min", "flow", 1e-3 / 60.0),
     Unit("m3/h", "m³/h", "m3/h", "flow", 1.0 / 3600.0),
     Unit("%", "%", "%", "ratio", 1e-2),

@@ -4,7 +4,7 @@ export const MINUS = "−";
 export const NONE = "–"; // stands where there is no value
 const THIN = "\u202f"; // narrow, and a number and its unit stay on one line
 
-const UNITS = { "1": "", "m/s2": "m/s²", "mm/s2": "mm/s²", Cel: "°C", "[g]": "g", "[degF]": "°F", By: "B" };
+const UNITS = { "1": "", "m/s2": "m/s²", "mm/s2": "mm/s²", Cel: "°C", "[g]": "g", "[degF]": "°F", "[psi]": "psi", "dB[SPL]": "dB re 20 µPa", By: "B" };
 
 /** Unit as it is printed; the dimensionless unit "1" prints nothing. */
 export const unitWords = (unit) => (unit === null || unit === undefined ? "" : (UNITS[unit] ?? unit));
@@ -103,6 +103,9 @@ const FEATURES = {
   crest_factor: "Crest factor",
   kurtosis: "Kurtosis",
   velocity_rms: "Velocity RMS",
+  sound_level: "Sound level",
+  sound_level_a: "Sound level, A-weighted",
+  sound_pressure_peak: "Sound pressure peak",
   mean: "Level",
   last: "Last value",
 };

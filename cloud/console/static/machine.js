@@ -23,7 +23,7 @@ const POINTS = 400;
 const SHORTEST_ZOOM_MS = 60_000;
 const ALL_FROM = "1970-01-01T00:00:00Z";
 // The few that matter first; the others wait in the chooser.
-const FIRST = ["health_index", "score", "velocity_rms", "acceleration_rms", "kurtosis", "envelope_1", "envelope_2", "envelope_3", "envelope_4"];
+const FIRST = ["health_index", "score", "velocity_rms", "acceleration_rms", "sound_level_a", "kurtosis", "envelope_1", "envelope_2", "envelope_3", "envelope_4"];
 const FIRST_OF_SLOW = ["health_index", "score", "mean"];
 
 const id = idOfPage("machines");
