@@ -67,7 +67,7 @@ SIDES_MATTER: Final = 0.1
 MATCHED_LINES: Final = 2
 """So many sidebands of a harmonic must stand out: a single line beside the mesh may be anything."""
 MATCHED_ON_SHAFT: Final = 3
-"""The same of a wheel on the shaft itself, whose sidebands are orders of the shaft: any of them may be its own."""
+"""Fewer lines at a faint harmonic of a wheel on the shaft itself are no sign: they are orders of the shaft as well."""
 HARMONICS_GROWN: Final = 2
 """Harmonics of the mesh whose sidebands must have grown: a resonance that shifts lifts those of one. Together they must
 have twice the lines that a single one must have."""
@@ -281,7 +281,9 @@ def _growth(lines: MeshLines, before: MeshLevels) -> float:
         least = np.maximum(then[measured], SIDES_MATTER / SIDES_GROWN * mesh)
         ratio = now[measured] / np.maximum(least, np.finfo(float).tiny)
         matched = lines.matched_of[measured]
-        ratio[matched < (MATCHED_ON_SHAFT if lines.gear.order == 1.0 else 1)] = 0.0
+        ratio[matched == 0] = 0.0
+        if lines.gear.order == 1.0:
+            ratio[(matched < MATCHED_ON_SHAFT) & (now[measured] < SIDES_MATTER * mesh.max())] = 0.0
         have_grown = ratio >= SIDES_GROWN
         several = int(np.count_nonzero(have_grown)) >= HARMONICS_GROWN
         several &= int(matched[have_grown].sum()) >= HARMONICS_GROWN * MATCHED_LINES
