@@ -114,10 +114,11 @@ def _gears_of(fingerprint: bytes) -> tuple[Gear, ...] | None:
         return None
 
 
-def pipeline_bytes(data: bytes) -> bytes:
-    """Return the pipeline's part of a stored memory.
+def pipeline_part(data: bytes) -> tuple[bytes, int]:
+    """Return the pipeline's part of a stored memory, and the time of the last sample that was seen, in ns.
 
     Raises:
         StateError: damaged, or of another version.
     """
-    return unpack(data, *_STATE).nested("pipeline")
+    fields = unpack(data, *_STATE)
+    return fields.nested("pipeline"), WindowerPosition(*fields.value("windower")).seen_end_ns

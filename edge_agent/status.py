@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from edge_agent import machine_memory
 from edge_agent.errors import DataDirectoryError
@@ -12,6 +13,8 @@ from edge_agent.journal import FILE_NAME, ROW_OVERHEAD_BYTES
 from models.contract.vocabulary import RecordKind
 from models.learning import Learning
 from models.pipeline_state import PipelineState
+from models.process.baseline import Collected
+from models.process_state import ProcessState
 from models.state_bytes import StateError
 
 if TYPE_CHECKING:
@@ -20,6 +23,9 @@ if TYPE_CHECKING:
 
     from edge_agent.configuration import MachineTable
     from models.diagnosis.iso20816 import Bands
+
+
+HOUR_NS: Final = 3_600_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +84,8 @@ class MachinePlace:
         epoch, next_index: of its source.
         state_bytes: size of what it remembers.
         operating_state: of its last window, None where its memory does not say.
-        windows_learnt: by operating state, windows collected so far; None where it has been learnt.
+        windows_learnt: by operating state or phase, windows collected so far; None where it has been learnt.
+        hours_learnt: by phase of a process that is being learnt, for how long; a process has days.
         healthy_mm_s: by operating state that has been learnt, the velocity of each channel when healthy; only where
             there are limits on it.
     """
@@ -89,6 +96,7 @@ class MachinePlace:
     state_bytes: int
     operating_state: str | None = None
     windows_learnt: Mapping[str, int | None] = field(default_factory=dict)
+    hours_learnt: Mapping[str, float] = field(default_factory=dict)
     healthy_mm_s: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
 
     def bands(self, table: MachineTable) -> tuple[ChannelBands, ...]:
@@ -110,19 +118,25 @@ class MachinePlace:
             for name, healthy_mm_s in zip(names, healthy, strict=True)
         )
 
-    def progress(self, learning_windows: int) -> dict[str, float]:
-        """Return how far the learning of each operating state is, 0 to 1.
+    def progress(self, learning_windows: int, least_h: float = 0.0) -> dict[str, float]:
+        """Return how far the learning of each operating state is, 0 to 1; what is not learnt yet stays below 1.
 
         >>> MachinePlace("a", 0, 0, 0, None, {"steady/default": None, "steady/load40": 15}).progress(60)
         {'steady/default': 1.0, 'steady/load40': 0.25}
+        >>> MachinePlace("a", 0, 0, 0, None, {"steady/defrost": 480}, {"steady/defrost": 6.0}).progress(480, 24.0)
+        {'steady/defrost': 0.25}
 
         Args:
             learning_windows: so many make a baseline.
+            least_h: and so many hours, of a process.
         """
         return {
-            name: 1.0 if windows is None else round(min(windows / learning_windows, 1.0), 3)
+            name: 1.0 if windows is None else round(min(windows / learning_windows, self._time(name, least_h), 0.99), 3)
             for name, windows in self.windows_learnt.items()
         }
+
+    def _time(self, name: str, least_h: float) -> float:
+        return self.hours_learnt[name] / least_h if name in self.hours_learnt and least_h else 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,11 +212,15 @@ def _read(connection: sqlite3.Connection) -> Status:
 
 def _place(asset_id: str, epoch: int, next_index: int, state: bytes) -> MachinePlace:
     place = MachinePlace(asset_id, epoch, next_index, len(state))
-    try:
-        known = PipelineState.from_bytes(machine_memory.pipeline_bytes(state))
-    except StateError:
-        # A slow process has nothing to learn by operating state, and what is damaged is learnt anew.
-        return place
+    for read in (_vibration_place, _process_place):
+        with contextlib.suppress(StateError):
+            return read(place, *machine_memory.pipeline_part(state))
+    # What is damaged is learnt anew.
+    return place
+
+
+def _vibration_place(place: MachinePlace, data: bytes, _end_ns: int) -> MachinePlace:
+    known = PipelineState.from_bytes(data)
     return replace(
         place,
         operating_state=known.operating.state,
@@ -210,4 +228,15 @@ def _place(asset_id: str, epoch: int, next_index: int, state: bytes) -> MachineP
             name: len(one.vectors) if isinstance(one, Learning) else None for name, one in known.learnt.items()
         },
         healthy_mm_s=known.healthy_mm_s,
+    )
+
+
+def _process_place(place: MachinePlace, data: bytes, end_ns: int) -> MachinePlace:
+    known = ProcessState.from_bytes(data)
+    learning = {name: one for name, one in known.learnt.items() if isinstance(one, Collected)}
+    return replace(
+        place,
+        operating_state=known.summary.operating_state if known.summary else None,
+        windows_learnt={name: learning[name].windows if name in learning else None for name in known.learnt},
+        hours_learnt={name: max(end_ns - one.first_ns, 0) / HOUR_NS for name, one in learning.items()},
     )

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import argparse
 
     from edge_agent.configuration import MachineTable, Settings
+    from edge_agent.status import ChannelBands
     from models.contract.records import Record
 
 
@@ -119,6 +120,9 @@ def _check(settings: Settings, folder: Path, *, as_json: bool) -> int:
             f" {machine['sample_rate_hz']:g} Hz, windows of {machine['window_s']:g} s every {machine['hop_s']:g} s,"
             f" {machine['features']} features, judged by {', '.join(machine['detectors'])}"
         )
+        for what in ("bearings", "gears", "phases", "rules"):
+            if machine[what]:
+                print(f"  {what}: {', '.join(machine[what])}")
     print(f"the configuration is valid (hash {found['config_hash']})")
     return 0
 
@@ -135,17 +139,28 @@ def _described(table: MachineTable, watch: Any, source: Any) -> dict[str, Any]:
         "hop_s": watch.setup.hop_samples / settings.sample_rate_hz,
         "features": len(watch.feature_names),
         "detectors": list(settings.detectors),
-        "bearings": [at.bearing.name for at in watch.setup.bearings],
+        "bearings": list(dict.fromkeys(at.bearing.name for at in watch.setup.bearings)),
+        "gears": [gear.spec for gear in table.gear],
+        "phases": [phase.name for phase in table.phase],
+        "rules": [f"{rule.kind} of {rule.channel}" for rule in table.rule],
     }
 
 
 def _status(settings: Settings, *, as_json: bool) -> int:
+    from edge_agent.configuration import LearningTable
     from edge_agent.status import read_status
 
     status = read_status(settings.gateway.data_dir)
     names = {machine.asset_id: machine.name for machine in settings.machine}
-    windows = {machine.asset_id: machine.learning.windows for machine in settings.machine}
-    learning = {place.asset_id: place.progress(windows.get(place.asset_id, 60)) for place in status.machines}
+    tables = {machine.asset_id: machine for machine in settings.machine}
+    learning: dict[str, dict[str, float]] = {}
+    bands: dict[str, tuple[ChannelBands, ...]] = {}
+    for place in status.machines:
+        table = tables.get(place.asset_id)
+        wanted = LearningTable() if table is None else table.learning
+        least_h = wanted.least_h if table is not None and table.kind == "process" else 0.0
+        learning[place.asset_id] = place.progress(wanted.windows, least_h)
+        bands[place.asset_id] = () if table is None else place.bands(table)
     dropped = {
         name.removeprefix("dropped/"): value for name, value in status.counters.items() if name.startswith("dropped/")
     }
@@ -173,6 +188,7 @@ def _status(settings: Settings, *, as_json: bool) -> int:
                 "state_bytes": place.state_bytes,
                 "operating_state": place.operating_state,
                 "learning": learning[place.asset_id],
+                "bands": [one.document() for one in bands[place.asset_id]],
             }
             for place in status.machines
         ],
@@ -191,6 +207,8 @@ def _status(settings: Settings, *, as_json: bool) -> int:
         print(f"machine {names.get(machine.asset_id, machine.asset_id)}: goes on at sample {machine.next_index}")
         for state, progress in learning[machine.asset_id].items():
             print(f"  {state}: {'learnt' if progress >= 1.0 else f'learning, {progress:.0%}'}")
+        for one in bands[machine.asset_id]:
+            print(f"  {one.line}")
     return 0
 
 

@@ -2,8 +2,9 @@
 
 A source is one file in this folder and one row in `SOURCES`. The configuration's `[machine.source]` table is
 validated by the module's own pydantic model `Options`; then `open_source(request, options)` opens it, its `facts` say
-what will come, and `blocks(start)` yields it from the stored position on. Acceleration leaves a source in m/s², sound in Pa, slow
-signals in the unit of the configuration; all float32, with their channel names in the order of the configuration.
+what will come, and `blocks(start)` yields it from the stored position on. Acceleration leaves a source in m/s², sound
+in Pa, slow signals in the unit of the configuration; all float32, with their channel names in the order of the
+configuration.
 """
 
 from __future__ import annotations

@@ -174,6 +174,10 @@ class Doubt(StrEnum):
     CAGE_ALONE = "cage_alone"
 
 
+FAINT: Final = frozenset({Doubt.SHALLOW, Doubt.CAGE_ALONE})
+"""Doubts with which a line is no sign of damage; only without a baseline it is worth a word."""
+
+
 @dataclass(frozen=True, slots=True)
 class BearingFinding:
     """The verdict on the bearings, from one sensor.

@@ -11,19 +11,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from models.diagnosis.circumstances import Circumstances
 from models.diagnosis.fingerprint import Fingerprint, FingerprintError, combine, fingerprint
 from models.diagnosis.gear_faults import Gear
 from models.diagnosis.inputs import as_signal, check_names, check_rate, check_speed
-from models.diagnosis.judgement import (
-    Circumstances,
-    judge_channel,
-    pooled_rotor,
-)
+from models.diagnosis.judgement import judge_channel
 from models.diagnosis.report import BearingAt, ChannelReport, Report, point_of
 from models.diagnosis.sensor import check_sensor
 from models.diagnosis.shaft_speed import SpeedEstimate, estimate_speed
 from models.diagnosis.usable import is_fault, which_run, with_unit_checked
 from models.diagnosis.verdict import machine_verdict
+from models.diagnosis.whose_orders import pooled_rotor
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -53,6 +53,10 @@ def test_a_door_left_open_is_an_alarm_in_words_with_the_hour_before_it_and_nothi
         status = _status(path)
         (gateway,) = cloud.get("/gateways")["items"]
         assert status["dropped"] == gateway["dropped"] == {}
+        (place,) = status["machines"]
+        assert place["operating_state"] in place["learning"]
+        assert set(place["learning"]) == {"steady/default", "steady/cooling", "steady/defrost"}
+        assert all(0.0 < progress <= 1.0 for progress in place["learning"].values())
         assert (gateway["sequence_gaps"], gateway["quarantined"]) == (0, 0)
         # What was said while the agent stopped may still wait; everything else is stored, and acknowledged as such.
         assert status["counters"]["acknowledged"] >= status["last_sequence"] - 5
