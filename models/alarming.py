@@ -8,7 +8,7 @@ rarer) and asks for many of them in a row: what is barely beyond the threshold m
 1. A window that could not be judged changes nothing: no evidence is neither alarm nor all-clear.
 2. What a window counts for (`counts_for`): its score, up to alert. A score says how unlike its healthy self a machine
    is, not how close to breaking: a sensitive detector passes four times its threshold while the machine still runs as
-   smoothly as a new one. Danger needs an absolute reason, the ISO 20816-3 zone: D alone, C with a danger score.
+   smoothly as a new one. Danger needs an absolute reason, the zone of its velocity: D alone, C with a danger score.
 3. The fast level is the k-th largest of the last n judged windows, and counts from alert on.
 4. A decision is at a level when at least half of its windows are: knocks and bumps have no say in it. The slow level is
    the k-th largest of the last n decisions; the one that is still open is among them.
@@ -128,7 +128,8 @@ class AlarmSettings:
 
         Args:
             score: 1.0 = threshold.
-            zone: of ISO 20816-3, None where it is not known.
+            zone: of ISO 20816-3, None where it is not known; from a pipeline with limits of the velocity D is above the
+                trip, C above the alarm in a zone that is not for long-term operation.
         """
         if zone == "D":
             return max(score, self.danger_score)
