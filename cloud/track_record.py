@@ -9,12 +9,16 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from models.contract.vocabulary import Finding
+from models.contract.vocabulary import DiagnosisLabel, Finding
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+
+NAMED_AS: Final = {DiagnosisLabel.PROCESS_CHANGED.value: Finding.PROCESS.value}
+"""Diagnoses that a person would call otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,4 +87,4 @@ def _count(record: TrackRecord, label: Found) -> None:
         record.false_alarms += 1
     else:
         record.right += 1
-        record.named += label.told == label.finding
+        record.named += NAMED_AS.get(label.told or "", label.told) == label.finding

@@ -16,6 +16,7 @@ def test_right_named_false_and_missed_are_told_apart():
             Found("pump", "a", Finding.OUTER_RACE, "outer_race", "mahalanobis 1"),
             Found("pump", "b", Finding.LUBRICATION, "changed", "mahalanobis 1"),
             Found("pump", "c", Finding.NOTHING, "changed", "mahalanobis 1"),
+            Found("room", "d", Finding.PROCESS, "process_changed", "rules 1"),
             Found("pump", None, Finding.GEAR, None, None),
             Found("pump", None, Finding.NOTHING, None, None),
         ]
@@ -23,6 +24,7 @@ def test_right_named_false_and_missed_are_told_apart():
     pump = machines["pump"]
     assert (pump.right, pump.named, pump.false_alarms, pump.missed) == (2, 1, 1, 1)
     assert (pump.false_alarm_share, pump.missed_share) == (1 / 3, 1 / 3)
+    assert machines["room"].named == 1
     assert (models["mahalanobis 1"].missed, models["mahalanobis 1"].false_alarm_share) == (0, 1 / 3)
 
 

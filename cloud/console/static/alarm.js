@@ -1,7 +1,7 @@
 // Alarm: can I believe it? The sentence, checks that a sceptic would make, the evidence, and every change.
 
 import { acknowledgement, alarmStateWords, withheldWords } from "./alarmrows.js";
-import { FINDINGS, allows, answerAlarm, button, buttons, tapOutcome } from "./answer.js";
+import { allows, answerAlarm, button, buttons, tapOutcome, toldFinding } from "./answer.js";
 import { get } from "./api.js";
 import { age, fact, nothing, numberCell } from "./cells.js";
 import { byId, element, idOfPage, pageOf, put } from "./dom.js";
@@ -43,7 +43,8 @@ function showHead() {
 }
 
 function showOutcome() {
-  const { outcome, label } = alarm;
+  const { outcome } = alarm;
+  const told = toldFinding(alarm);
   put(
     byId("outcome"),
     outcome
@@ -53,7 +54,7 @@ function showOutcome() {
   const tap = (found, words) => element("button", { type: "button", onclick: () => tapped(found) }, words);
   put(
     byId("outcome-buttons"),
-    outcome ? null : [FINDINGS.includes(label) ? tap(label, `As told: ${sentenceCase(label).toLowerCase()}`) : null, tap("nothing", "Nothing"), " "],
+    outcome ? null : [told ? tap(told, `As told: ${sentenceCase(told).toLowerCase()}`) : null, tap("nothing", "Nothing"), " "],
     button("outcome", answer),
   );
 }

@@ -21,7 +21,7 @@ const ACTIONS = {
   "end-maintenance": { words: "End maintenance", states: [] },
 };
 const NOTES = { comment: "Comment (may stay empty)", reason: "Reason, for whoever comes next" };
-export const FINDINGS = ["nothing", "inner_race", "outer_race", "ball", "cage", "imbalance", "misalignment", "looseness", "gear", "lubrication", "electrical", "process", "sensor_fault", "other"];
+const FINDINGS = ["nothing", "inner_race", "outer_race", "ball", "cage", "imbalance", "misalignment", "looseness", "gear", "lubrication", "electrical", "process", "sensor_fault", "other"];
 const OPEN = ["unacknowledged", "acknowledged", "returned_unacknowledged", "latched"];
 
 /** Whether people still have to acknowledge it. */
@@ -123,8 +123,14 @@ export function answer(action, path, subject, found = "other") {
 
 const pathOf = (alarm) => `/alarms/${encodeURIComponent(alarm.id)}`;
 
+/** What would be found if the alarm named it rightly, or null where it names nothing. */
+export function toldFinding({ label }) {
+  if (label === "process_changed") return "process";
+  return FINDINGS.includes(label) ? label : null;
+}
+
 /** The same for an alarm. */
-export const answerAlarm = (action, alarm, found = FINDINGS.includes(alarm.label) ? alarm.label : "other") =>
+export const answerAlarm = (action, alarm, found = toldFinding(alarm) ?? "other") =>
   answer(action, pathOf(alarm), `${alarm.machine_name}: ${alarm.sentence}`, found);
 
 /** Say what was found in one tap where the name is known on this device; otherwise it is asked for. */
