@@ -300,8 +300,10 @@ class Agent:
                 await asyncio.sleep(DISK_FULL_RETRY_S)
             else:
                 break
-        if records:
+        if any(record.kind is RecordKind.ALARM for record in records):
             self._uplink.wake()
+        elif records:
+            self._uplink.wake_soon()
         return on_disk_ns
 
     def _new_sent_bytes(self) -> dict[str, int]:

@@ -39,6 +39,8 @@ STABLE_S: Final = 30.0
 """A connection that held for so long was a good one: the next wait is short again. A kick soon after is not."""
 TELL_AGAIN_S: Final = 600.0
 """A broker that stays away is mentioned every ten minutes, not with every try."""
+COMPANY_S: Final = 0.05
+"""What four full machines need to decide about windows that end together, twice over."""
 _IDLE_S: Final = 0.5
 """How often deadlines are looked at when nothing happens."""
 _LINGER_S: Final = 2.0
@@ -83,6 +85,7 @@ class Uplink:
         self._backoff = Backoff(FIRST_BACKOFF_S, LONGEST_BACKOFF_S, STABLE_S, random.Random())  # noqa: S311 - jitter
         self._busy_at_s: dict[str, float] = {}
         self._told_at_s: float | None = None
+        self._waking: asyncio.TimerHandle | None = None
         self.is_born = False
 
     @property
@@ -91,9 +94,22 @@ class Uplink:
         return self._bytes_before + (0 if self._session is None else self._session.socket_bytes)
 
     def wake(self) -> None:
-        """Say that there is something new in the outbox."""
+        """Say that there is something new in the outbox that cannot wait, such as an alarm."""
         if self._session is not None:
             self._session.activity.set()
+
+    def wake_soon(self) -> None:
+        """Say that there is something new in the outbox; it is on disk, and may wait for what other machines decide.
+
+        Machines on one clock end their windows together. Putting the summary of the first on the wire would keep the
+        window of the last from the disk.
+        """
+        if self._waking is None:
+            self._waking = asyncio.get_running_loop().call_later(COMPANY_S, self._wake_now)
+
+    def _wake_now(self) -> None:
+        self._waking = None
+        self.wake()
 
     def connect(self, machine: str) -> None:
         """Say that a machine's source delivers; it is born before its next record is sent."""

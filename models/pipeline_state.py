@@ -6,7 +6,7 @@ Settings and outcomes never change. The state is frozen as well: a step returns 
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from models.alarming import AlarmMemory, AlarmSettings, Decision
@@ -15,7 +15,7 @@ from models.contract.vocabulary import Severity
 from models.detectors.calibration import MIN_WINDOWS
 from models.detectors.table import DETECTORS
 from models.diagnosis.iso20816 import VelocityLimits
-from models.frozen import replace
+from models.frozen import fields_of, replace
 from models.learning import Baseline, Learning
 from models.line_shift import Lines
 from models.operating_state import LearntLevel, OperatingMemory, OperatingSettings
@@ -180,12 +180,12 @@ class PipelineState:
         """Return the state as bytes; the same state gives the same bytes."""
         values: dict[str, Any] = {
             "signature": self.signature,
-            "operating": asdict(self.operating),
+            "operating": fields_of(self.operating),
             "learnt": [[name, isinstance(known, Baseline)] for name, known in self.learnt.items()],
-            "learnt_level": None if self.learnt_level is None else asdict(self.learnt_level),
+            "learnt_level": None if self.learnt_level is None else fields_of(self.learnt_level),
             "healthy_mm_s": [[name, velocities] for name, velocities in self.healthy_mm_s.items()],
-            "alarm": asdict(self.alarm),
-            "sensor_alarm": asdict(self.sensor_alarm),
+            "alarm": fields_of(self.alarm),
+            "sensor_alarm": fields_of(self.sensor_alarm),
             "smoothed_score": self.smoothed_score,
             "lines": [[name, lines.windows] for name, lines in self.lines.items()],
             "shifts": list(self.shifts),

@@ -6,12 +6,13 @@ Exact: what is read back from the bytes continues to the bit.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Self
 
 import numpy as np
 
 from models.alarming import AlarmMemory
+from models.frozen import fields_of
 from models.pipeline_state import alarm_memory
 from models.process.baseline import Collected, Normal
 from models.process.door import DoorMemory
@@ -78,9 +79,9 @@ class ProcessState:
             name: getattr(self, name)
             for name in ("signature", "rules_signature", "place", "partial", "told", "smoothed_score")
         }
-        values |= {name: asdict(getattr(self, name)) for name in _ALARMS}
+        values |= {name: fields_of(getattr(self, name)) for name in _ALARMS}
         values["learnt"] = [[name, isinstance(known, Normal)] for name, known in self.learnt.items()]
-        values["rules"] = [asdict(memory) for memory in self.rules]
+        values["rules"] = [fields_of(memory) for memory in self.rules]
         values["doors"] = len(self.doors)
         arrays: dict[str, NDArray[Any] | bytes] = {
             f"learnt/{name}": known.to_bytes() for name, known in self.learnt.items()
