@@ -7,7 +7,7 @@ a microphone hears it), and given to the features and to the diagnosis.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -22,6 +22,7 @@ from models.signal.features import LEVEL
 from models.signal.fourier import irfft, prev_fast_len, rfft
 from models.signal.integration import displacement, velocity
 from models.signal.machine_features import MachineFeatures
+from models.signal.mains import without_mean_and_mains
 from models.signal.sound_levels import sound_levels
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ class Stretch:
         unit_known: whether `samples` really are m/s², where they are no sound.
         notes: what a person should know about the choice.
         is_sound: of each channel, whether it is a microphone.
+        tacho: (samples,) as recorded, of the same moments; None without one.
     """
 
     recording: Recording
@@ -64,6 +66,7 @@ class Stretch:
     unit_known: bool
     notes: tuple[str, ...]
     is_sound: tuple[bool, ...]
+    tacho: NDArray[np.float32] | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -74,6 +77,11 @@ class Stretch:
     def sound_channels(self) -> tuple[str, ...]:
         """Return the names of the microphones."""
         return tuple(name for name, hears in zip(self.names, self.is_sound, strict=True) if hears)
+
+    @property
+    def speed_source(self) -> str:
+        """Return in words where the speed comes from that was not found in the lines."""
+        return "as stated" if self.tacho is None else "by the tacho"
 
     @property
     def duration_s(self) -> float:
@@ -117,12 +125,17 @@ def analyse(
     return Analysis(stretch, _features(stretch), report, baseline)
 
 
-def choose_stretch(recording: Recording) -> Stretch:
+def choose_stretch(recording: Recording, tacho: str | None = None) -> Stretch:
     """Return the longest uninterrupted stretch of the channels of vibration and sound, the last of equally long ones.
+
+    Args:
+        recording: as it was read.
+        tacho: name of the channel with the pulses of a tacho or key-phasor, None where there is none.
 
     Raises:
         AnalysisError: no rate, no such channel, or a stretch too short for a spectrum.
     """
+    names = _names(recording, tacho)
     rate = recording.sample_rate_hz
     if rate is None:
         raise AnalysisError(f"{recording.path}: the sampling rate is not stated: give it with --rate HZ")
@@ -137,14 +150,14 @@ def choose_stretch(recording: Recording) -> Stretch:
     if too_slow is not None:
         heard = []
     felt = [row for row, unit in enumerate(units) if unit is None or unit.quantity in VIBRATION]
-    rows = sorted(felt + heard)
+    rows = [row for row in sorted(felt + heard) if names[row] != tacho]
     if not rows:
         raise AnalysisError(
             f"{recording.path}: "
             + (too_slow or "no channel is acceleration, velocity or sound (Pa): choose one with --channel, --unit")
         )
     notes = list(recording.notes)
-    left_out = [channel.name for row, channel in enumerate(recording.channels) if row not in rows]
+    left_out = [name for row, name in enumerate(names) if row not in rows and name != tacho]
     if left_out:
         notes.append(f"left out, neither vibration nor sound: {', '.join(left_out)}")
     segments = recording.segments
@@ -166,7 +179,38 @@ def choose_stretch(recording: Recording) -> Stretch:
         samples[index] = _in_si(samples[index], units[row], rate)
     channels = tuple(recording.channels[row] for row in rows)
     hears = tuple(row in heard for row in rows)
-    return Stretch(recording, channels, samples, rate, unit_known, tuple(notes), hears)
+    pulses = None if tacho is None else segment.samples[names.index(tacho)]
+    return Stretch(recording, channels, samples, rate, unit_known, tuple(notes), hears, pulses)
+
+
+def without_mains(stretch: Stretch) -> Stretch:
+    """Return the stretch without the lines of the mains, and what was taken away among its notes.
+
+    Raises:
+        AnalysisError: too short or too slow to tell the mains from the shaft, or samples that are no numbers.
+    """
+    try:
+        cleaned = without_mean_and_mains(stretch.samples, stretch.sample_rate_hz)
+    except SignalError as error:
+        raise AnalysisError(f"{stretch.recording.path}: --remove-mains: {error}") from error
+    if cleaned.mains_hz is None:
+        note = "no lines of the mains were found, so none were removed"
+        if cleaned.doubtful_hz is not None:
+            note = f"lines at multiples of {cleaned.doubtful_hz:.2f} Hz may be the shaft's: they were not removed"
+        return replace(stretch, notes=(*stretch.notes, note))
+    strongest = max(cleaned.lines, key=lambda line: line.rms)
+    note = (
+        f"mains of {cleaned.mains_hz:.2f} Hz removed, {len(cleaned.lines)} lines; the strongest at "
+        f"{strongest.frequency_hz:.1f} Hz in {stretch.names[strongest.channel]}, {strongest.rms:.3g} RMS"
+    )
+    return replace(stretch, samples=cleaned.samples.astype(np.float32, copy=False), notes=(*stretch.notes, note))
+
+
+def _names(recording: Recording, tacho: str | None) -> list[str]:
+    names = [channel.name for channel in recording.channels]
+    if tacho is not None and tacho not in names:
+        raise AnalysisError(f"{recording.path}: --tacho {tacho}: no such channel; there are {', '.join(names)}")
+    return names
 
 
 def _too_slow_for_sound(rate_hz: float) -> str | None:

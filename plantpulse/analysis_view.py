@@ -59,9 +59,9 @@ def _circumstances(analysis: Analysis) -> str:
         hint = "" if speed.estimated is None else f", its own lines suggest {speed.estimated:.0f} rpm"
         turns = f"speed not stated (--rpm){hint}"
     elif speed.estimated is None:
-        turns = f"{speed.used:.0f} rpm as stated"
+        turns = f"{speed.used:.0f} rpm {stretch.speed_source}"
     else:
-        turns = f"{speed.used:.1f} rpm by its own lines (stated {speed.stated:.0f})"
+        turns = f"{speed.used:.1f} rpm by its own lines ({stretch.speed_source.removeprefix('as ')} {speed.stated:.0f})"
     return f"{stretch.duration_s:.3g} s at {stretch.sample_rate_hz:g} Hz, {turns}"
 
 

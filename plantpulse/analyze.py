@@ -10,6 +10,7 @@ import json
 import math
 import sys
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -21,20 +22,22 @@ from models.diagnosis.gear_faults import Gear
 from models.diagnosis.iso20816 import zone
 from models.diagnosis.report import point_of
 from models.recordings.reading import read_recording
-from plantpulse.analysis import AnalysisError, Stretch, analyse, choose_stretch
+from plantpulse.analysis import AnalysisError, Stretch, analyse, choose_stretch, without_mains
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
 
     from models.diagnosis.report import ChannelReport
+    from models.signal.tacho import ShaftAngle
     from plantpulse.analysis import Analysis
 
 EXAMPLES: Final = """examples:
   plantpulse analyze pump.wav --unit g --rpm 1480 --bearing 6205
   plantpulse analyze 105.mat --rate 12000 --unit g --bearing 6205@DE 6203@FE --baseline 97.mat --baseline-rate 48000
   plantpulse analyze trend.csv --unit m/s2 --machine-group 2 --support rigid --json
-  plantpulse analyze mic.wav --unit Pa --rpm 1480 --bearing 6205"""
+  plantpulse analyze mic.wav --unit Pa --rpm 1480 --bearing 6205
+  plantpulse analyze run-up.npz --unit g --tacho KEY --gear 57@20/57 --plot page-1.png --deep page-2.png"""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -70,7 +73,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--baseline", metavar="FILE", help="a recording of the same machine when it was healthy")
     parser.add_argument("--baseline-rate", type=float, metavar="HZ", help="its sampling rate, where it is another one")
     parser.add_argument("--json", action="store_true", help="one JSON document on standard output")
+    parser.add_argument(
+        "--tacho", metavar="NAME", help="channel with the pulses of a tacho or key-phasor: the speed at every moment"
+    )
+    parser.add_argument("--pulses-per-turn", type=float, default=1.0, metavar="N", help="of the tacho (default 1)")
+    parser.add_argument(
+        "--remove-mains", action="store_true", help="take out the hum of the mains that a cable picks up, and say so"
+    )
     parser.add_argument("--plot", metavar="PNG", help="write waveform, spectrum and envelope with the fault lines")
+    parser.add_argument(
+        "--deep", metavar="PNG", help="write cepstrum, average turn or orders, waterfall and cyclic modulation"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -79,10 +92,14 @@ def run(arguments: argparse.Namespace) -> int:
     _check_zone(arguments)
     bearings = _bearings(arguments)
     gears = [Gear.parsed(text) for text in arguments.gear]
+    wanted = arguments.channel if arguments.tacho is None else _with(arguments.channel, arguments.tacho)
     recording = read_recording(
-        path, channel=arguments.channel, sample_rate_hz=arguments.rate, unit=arguments.unit, speed_rpm=arguments.rpm
+        path, channel=wanted, sample_rate_hz=arguments.rate, unit=arguments.unit, speed_rpm=arguments.rpm
     )
-    stretch = choose_stretch(recording)
+    measured = choose_stretch(recording, arguments.tacho)
+    if arguments.remove_mains:
+        measured = without_mains(measured)
+    angle, stretch = _turned(measured, arguments)
     _check_points(bearings, stretch)
     baseline = None if arguments.baseline is None else _baseline(arguments, stretch, gears)
     analysis = analyse(
@@ -97,6 +114,10 @@ def run(arguments: argparse.Namespace) -> int:
         from plantpulse.plotting import plot_analysis
 
         plot_analysis(analysis, Path(arguments.plot), [at.bearing for at in bearings])
+    if arguments.deep is not None:
+        from plantpulse.deep_page import draw_deep_page
+
+        draw_deep_page(analysis, measured, Path(arguments.deep), angle, gears)
     if arguments.json:
         for note in stretch.notes:
             print(f"plantpulse analyze: note: {note}", file=sys.stderr)
@@ -163,6 +184,21 @@ def _evidence(report: ChannelReport) -> list[dict[str, Any]]:
 
 def _rounded(value: float | None, digits: int) -> float | None:
     return None if value is None or not math.isfinite(value) else round(value, digits)
+
+
+def _with(channels: list[str] | None, tacho: str) -> list[str] | None:
+    return None if channels is None else list(dict.fromkeys([*channels, tacho]))
+
+
+def _turned(measured: Stretch, arguments: argparse.Namespace) -> tuple[ShaftAngle | None, Stretch]:
+    """Return the shaft's angle by the tacho, and the stretch with its speed, at constant angle if that moved."""
+    if arguments.tacho is None:
+        return None, measured
+    from plantpulse.shaft import at_constant_angle, mean_rpm, tacho_angle
+
+    angle = tacho_angle(measured, arguments.pulses_per_turn)
+    stretch = at_constant_angle(measured, angle)
+    return angle, replace(stretch, recording=replace(stretch.recording, speed_rpm=mean_rpm(angle)))
 
 
 def _file_of(arguments: argparse.Namespace) -> str:

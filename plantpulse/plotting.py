@@ -3,18 +3,14 @@
 From top to bottom: the verdict in words; waveform and third-octave bands; spectrum; envelope with the lines that were
 looked for. A line that was found is a filled triangle with its name, one that was not an empty one on the axis: shape
 before colour, so that a grey print says the same. The table of lines and channels closes the page.
-
-Drawn without a display and without matplotlib's global state, so that it may run anywhere.
 """
 
 from __future__ import annotations
 
-import textwrap
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from models.contract.errors import InputError
 from models.diagnosis.bearing_faults import HARMONICS, SIDEBANDS, Part
 from models.diagnosis.diagnose import fingerprint
 from models.diagnosis.envelope_lines import FIRST_BIN, envelope_lines
@@ -24,6 +20,7 @@ from models.signal.fourier import prev_fast_len
 from models.signal.kurtogram import fast_kurtogram
 from models.signal.octaves import fractional_octaves
 from models.signal.spectra import power_spectrum
+from plantpulse.page import FOUND, INK, QUIET, dress, new_page, save, speaking_row, unit_of, write_head
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,15 +40,7 @@ COLUMNS: Final = 1600
 """A spectrum of more bins than the page has dots is drawn as the largest of each dot's bins: no line is lost."""
 FLOOR_DB: Final = -3.0
 LABELS_DRAWN: Final = 12
-PAGE_INCHES: Final = (11.7, 8.3)
-"""A4, landscape."""
-DOTS_PER_INCH: Final = 150
-INK: Final = "#2b333b"
-QUIET: Final = "#7c8791"
-GRID: Final = "#e3e6e8"
 CARRIER: Final = "#eef0f1"
-FOUND: Final = "#b3400e"
-"""The only colour on the page; dark enough to be told from grey in print."""
 
 
 def plot_analysis(analysis: Analysis, path: Path, bearings: Sequence[Bearing]) -> None:
@@ -60,14 +49,8 @@ def plot_analysis(analysis: Analysis, path: Path, bearings: Sequence[Bearing]) -
     Raises:
         InputError: matplotlib is not installed, or the file cannot be written.
     """
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise InputError("--plot needs matplotlib: pip install plantpulse[analysis]") from error
-    row = _speaking_row(analysis)
-    figure = Figure(figsize=PAGE_INCHES, dpi=DOTS_PER_INCH)
-    FigureCanvasAgg(figure)
+    figure = new_page("--plot")
+    row = speaking_row(analysis)
     places = figure.add_gridspec(
         4,
         2,
@@ -80,38 +63,14 @@ def plot_analysis(analysis: Analysis, path: Path, bearings: Sequence[Bearing]) -
         hspace=0.52,
         wspace=0.14,
     )
-    _draw_head(figure, analysis)
+    write_head(figure, analysis)
     _draw_waveform(figure.add_subplot(places[0, 0]), analysis, row)
     _draw_bands(figure.add_subplot(places[0, 1]), analysis, row)
     _draw_spectrum(figure.add_subplot(places[1, :]), analysis, row)
     _draw_envelope(figure.add_subplot(places[2, :]), analysis, row, bearings)
     _draw_lines(figure.add_subplot(places[3, 0]), analysis.report.channels[row].diagnosis.evidence)
     _draw_channels(figure.add_subplot(places[3, 1]), analysis)
-    try:
-        figure.savefig(path, format="png")
-    except OSError as error:
-        raise InputError(f"{path}: the picture cannot be written: {error.strerror or error}") from error
-
-
-def _speaking_row(analysis: Analysis) -> int:
-    names = list(analysis.stretch.names)
-    channel = analysis.report.verdict.channel
-    return names.index(channel) if channel in names else 0
-
-
-def _draw_head(figure: Any, analysis: Analysis) -> None:
-    verdict, stretch, speed = analysis.report.verdict, analysis.stretch, analysis.report.speed
-    title = f"{verdict.label.replace('_', ' ').capitalize()}   {verdict.confidence:.0%} sure"
-    figure.text(0.02, 0.975, title, fontsize=14, fontweight="bold", color=INK, verticalalignment="top")
-    words = "\n".join(textwrap.wrap(verdict.sentence, 170)[:2] + textwrap.wrap(verdict.next_step, 170)[:1])
-    figure.text(0.02, 0.938, words, fontsize=9, color=INK, verticalalignment="top", linespacing=1.35)
-    turns = "speed unknown" if speed.used is None else f"{speed.used:.1f} rpm"
-    if speed.used is not None:
-        turns += " by its own lines" if speed.estimated is not None else " as stated"
-    if speed.stated is not None and speed.estimated is not None:
-        turns += f" (stated {speed.stated:g})"
-    facts = f"{stretch.recording.path.name}   {stretch.duration_s:.3g} s at {stretch.sample_rate_hz:g} Hz\n{turns}"
-    figure.text(0.985, 0.975, facts, fontsize=8, color=QUIET, horizontalalignment="right", verticalalignment="top")
+    save(figure, path)
 
 
 def _draw_waveform(axes: Any, analysis: Analysis, row: int) -> None:
@@ -119,7 +78,7 @@ def _draw_waveform(axes: Any, analysis: Analysis, row: int) -> None:
     shown = analysis.stretch.samples[row, : max(2, round(WAVEFORM_S * rate))]
     axes.plot(np.arange(shown.size) / rate * 1000, shown, color=INK, linewidth=0.6)
     axes.set_xlim(0, shown.size / rate * 1000)
-    _dress(axes, f"Waveform, {analysis.stretch.names[row]}", "ms", _unit(analysis, row))
+    dress(axes, f"Waveform, {analysis.stretch.names[row]}", "ms", unit_of(analysis, row))
 
 
 def _draw_bands(axes: Any, analysis: Analysis, row: int) -> None:
@@ -142,10 +101,10 @@ def _draw_bands(axes: Any, analysis: Analysis, row: int) -> None:
     if is_sound:
         both = [analysis.features[row][name][0] for name in ("sound_level", "sound_level_a")]
         words = "" if None in both else f": together {both[0]:.1f} dB, A-weighted {both[1]:.1f} dB"
-        _dress(axes, f"Third-octave bands{words}", "Hz", LEVEL)
+        dress(axes, f"Third-octave bands{words}", "Hz", LEVEL)
         return
     unit = "m/s²" if stretch.unit_known else "of the file's unit"
-    _dress(axes, "Third-octave bands, RMS", "Hz", f"dB above 1 {unit}")
+    dress(axes, "Third-octave bands, RMS", "Hz", f"dB above 1 {unit}")
 
 
 def _draw_spectrum(axes: Any, analysis: Analysis, row: int) -> None:
@@ -155,7 +114,7 @@ def _draw_spectrum(axes: Any, analysis: Analysis, row: int) -> None:
     at_hz, rms = _thinned(spectrum.frequency_hz, spectrum.rms[0])
     largest = max(float(rms.max()), 1e-12)
     drawn = np.maximum(rms, largest * 1e-6)
-    top, up = float(rms.max()), f"{_unit(analysis, row)} RMS"
+    top, up = float(rms.max()), f"{unit_of(analysis, row)} RMS"
     if stretch.is_sound[row]:
         drawn, top, up = level_db(drawn), float(level_db(top)), LEVEL
         axes.plot(at_hz, drawn, color=INK, linewidth=0.6)
@@ -170,7 +129,7 @@ def _draw_spectrum(axes: Any, analysis: Analysis, row: int) -> None:
     of_shaft = [line for line in analysis.report.channels[row].diagnosis.evidence if _is_of_the_shaft(line)]
     _mark(axes, of_shaft, top)
     what = "level" if stretch.is_sound[row] else "amplitude"
-    _dress(axes, f"Spectrum (Hann, {what} of lines){told}", "Hz", up)
+    dress(axes, f"Spectrum (Hann, {what} of lines){told}", "Hz", up)
 
 
 def _draw_envelope(axes: Any, analysis: Analysis, row: int, bearings: Sequence[Bearing]) -> None:
@@ -189,7 +148,7 @@ def _draw_envelope(axes: Any, analysis: Analysis, row: int, bearings: Sequence[B
     looked_for = [line for line in analysis.report.channels[row].diagnosis.evidence if not _is_of_the_shaft(line)]
     _mark(axes, looked_for, None)
     what = "sound" if stretch.is_sound[row] else "vibration"
-    _dress(axes, f"Envelope: what modulates the {what}, above its own background", "Hz", "dB")
+    dress(axes, f"Envelope: what modulates the {what}, above its own background", "Hz", "dB")
 
 
 def _is_of_the_shaft(line: EvidenceLine) -> bool:
@@ -318,24 +277,6 @@ def _thinned(
     blocks = values[:whole].reshape(-1, width)
     largest = np.arange(len(blocks)) * width + blocks.argmax(axis=1)
     return at[largest], values[largest]
-
-
-def _dress(axes: Any, title: str, across: str, up: str) -> None:
-    axes.set_title(title, fontsize=8.5, color=INK, loc="left", pad=4 if "Envelope" not in title else 6)
-    axes.set_xlabel(across, fontsize=7.5, color=QUIET, labelpad=1)
-    axes.set_ylabel(up, fontsize=7.5, color=QUIET, labelpad=2)
-    axes.tick_params(which="both", labelsize=7, colors=QUIET, length=2.5)
-    axes.grid(visible=True, color=GRID, linewidth=0.6)
-    axes.set_axisbelow(True)
-    for side, spine in axes.spines.items():
-        spine.set_visible(side in {"left", "bottom"})
-        spine.set_color(QUIET)
-
-
-def _unit(analysis: Analysis, row: int) -> str:
-    if analysis.stretch.is_sound[row]:
-        return "Pa"
-    return "m/s²" if analysis.stretch.unit_known else "the file's unit"
 
 
 def _band_text(middle_hz: float) -> str:

@@ -10,8 +10,8 @@ A line exactly at twice the mains can be real as well, the magnetic pull of a mo
 
 One case stays open: the shaft of a motor with two poles turns at the mains itself less its slip, so it has no lines at
 fractions, and a record shorter than one over the slip frequency shows one line for both. Removing it would take an
-imbalance away. So `diagnose` and `plantpulse analyze` judge the samples as they are; their bearing search whitens lines
-anyway, and their orders are compared with a baseline that hums the same.
+imbalance away. So samples are judged as they are unless somebody asks for this (`plantpulse analyze --remove-mains`):
+the search for bearings whitens lines anyway, and orders are compared with a baseline that hums the same.
 """
 
 from __future__ import annotations
