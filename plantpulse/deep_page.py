@@ -229,13 +229,13 @@ def _draw_modulation(axes: Any, samples: NDArray[Any], rate_hz: float, evidence:
 
 
 def _indicator(samples: NDArray[Any], rate_hz: float, line: EvidenceLine, highest_hz: float) -> str:
-    """Return how much of the best carrier's power beats at a line and its harmonics."""
+    """Return the indicator of cyclostationarity of a line and its harmonics, in the carrier that suits best."""
     (chosen,) = envelope_in_best_band(samples, rate_hz, highest_hz=highest_hz)
     if chosen is None or line.found_hz is None:
         return ""
     band, envelope = chosen
     found = cyclic_indicator(envelope, line.found_hz)
     return (
-        f"; {line.line} beats with {100.0 * float(found.value[0]):.3g} % of the squared power at {band.low_hz:.0f} to "
-        f"{band.high_hz:.0f} Hz (noise {100.0 * float(found.chance[0]):.2g} %)"
+        f"; ICS2 of {line.line} {float(found.value[0]):.3g} at {band.low_hz:.0f} to {band.high_hz:.0f} Hz "
+        f"(noise {float(found.chance[0]):.2g})"
     )
