@@ -11,6 +11,7 @@ import queue
 import threading
 import time
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, ParamSpec, Self, TypeVar
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ class JournalThread:
                 else:
                     group.append(following)
             changes = [one.change for one in group if one.change is not None]
-            self._answer(group, lambda changes=changes: self._committed(changes))  # type: ignore[misc]  # default binds now
+            self._answer(group, partial(self._committed, changes))
 
     def _committed(self, changes: list[Change]) -> int:
         self.journal.commit(changes)

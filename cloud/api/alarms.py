@@ -78,12 +78,11 @@ def read_alarm_evidence(context: Context, alarm_id: str) -> SpectrumDocument:
 @router.post("/{alarm_id}/acknowledge")
 def acknowledge(context: Context, alarm_id: str, request: AcknowledgeRequest) -> AlarmDocument:
     """Say that somebody has seen the alarm."""
-    now_ms = context.now_ms()
     return _answered(
         context,
         alarm_id,
         "acknowledge",
-        lambda standing: alarm_desk.acknowledge(standing, request.by, request.comment, now_ms),
+        lambda standing, now_ms: alarm_desk.acknowledge(standing, request.by, request.comment, now_ms),
         {"comment": request.comment},
     )
 
@@ -91,35 +90,32 @@ def acknowledge(context: Context, alarm_id: str, request: AcknowledgeRequest) ->
 @router.post("/{alarm_id}/shelve")
 def shelve(context: Context, alarm_id: str, request: ShelveRequest) -> AlarmDocument:
     """Put the alarm aside until a time; shelved alarms can be shelved again, with another end."""
-    now_ms = context.now_ms()
-    until_ms = now_ms + request.minutes * MINUTE_MS
+    shelved_ms = request.minutes * MINUTE_MS
     return _answered(
         context,
         alarm_id,
         "shelve",
-        lambda standing: alarm_desk.shelve(standing, request.by, request.reason, now_ms, until_ms),
-        {"reason": request.reason, "until_ms": until_ms},
+        lambda standing, now_ms: alarm_desk.shelve(standing, request.by, request.reason, now_ms, now_ms + shelved_ms),
+        {"reason": request.reason, "minutes": request.minutes},
     )
 
 
 @router.post("/{alarm_id}/unshelve")
 def unshelve(context: Context, alarm_id: str, request: ByRequest) -> AlarmDocument:
     """Take the alarm from the shelf before its time."""
-    now_ms = context.now_ms()
     return _answered(
-        context, alarm_id, "unshelve", lambda standing: alarm_desk.unshelve(standing, request.by, now_ms), {}
+        context, alarm_id, "unshelve", lambda standing, now_ms: alarm_desk.unshelve(standing, request.by, now_ms), {}
     )
 
 
 @router.post("/{alarm_id}/take-out-of-service")
 def take_out_of_service(context: Context, alarm_id: str, request: ReasonRequest) -> AlarmDocument:
     """Have the alarm ask for nothing until somebody puts it back."""
-    now_ms = context.now_ms()
     return _answered(
         context,
         alarm_id,
         "take_out_of_service",
-        lambda standing: alarm_desk.take_out_of_service(standing, request.by, request.reason, now_ms),
+        lambda standing, now_ms: alarm_desk.take_out_of_service(standing, request.by, request.reason, now_ms),
         {"reason": request.reason},
     )
 
@@ -127,12 +123,11 @@ def take_out_of_service(context: Context, alarm_id: str, request: ReasonRequest)
 @router.post("/{alarm_id}/put-in-service")
 def put_in_service(context: Context, alarm_id: str, request: ByRequest) -> AlarmDocument:
     """Let the alarm count again."""
-    now_ms = context.now_ms()
     return _answered(
         context,
         alarm_id,
         "put_in_service",
-        lambda standing: alarm_desk.put_in_service(standing, request.by, now_ms),
+        lambda standing, now_ms: alarm_desk.put_in_service(standing, request.by, now_ms),
         {},
     )
 
@@ -140,12 +135,11 @@ def put_in_service(context: Context, alarm_id: str, request: ByRequest) -> Alarm
 @router.post("/{alarm_id}/reset")
 def reset(context: Context, alarm_id: str, request: AcknowledgeRequest) -> AlarmDocument:
     """Say that somebody has looked at the machine, after an alarm that was dangerous has returned."""
-    now_ms = context.now_ms()
     return _answered(
         context,
         alarm_id,
         "reset",
-        lambda standing: alarm_desk.reset(standing, request.by, request.comment, now_ms),
+        lambda standing, now_ms: alarm_desk.reset(standing, request.by, request.comment, now_ms),
         {"comment": request.comment},
     )
 
@@ -161,11 +155,19 @@ def _answered(
     context: ApiContext,
     alarm_id: str,
     what: str,
-    act: Callable[[Standing], tuple[Standing, TimelineEntry]],
+    act: Callable[[Standing, int], tuple[Standing, TimelineEntry]],
     detail: dict[str, Any],
 ) -> AlarmDocument:
-    """Do something with an alarm, tell everybody, and return it."""
-    own_id = answer(context.engine, alarm_id, act, what=f"alarm.{what}", at_ms=context.now_ms(), detail=detail)
+    """Do something with an alarm, tell everybody, and return it; timeline and audit have the same time."""
+    now_ms = context.now_ms()
+    own_id = answer(
+        context.engine,
+        alarm_id,
+        lambda standing: act(standing, now_ms),
+        what=f"alarm.{what}",
+        at_ms=now_ms,
+        detail=detail,
+    )
     return _told(context, own_id)
 
 

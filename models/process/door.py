@@ -222,12 +222,11 @@ def step(
         recent = (*recent, (unexplained - memory.bias[memory.phase], memory.phase))[-_RECENT:] if known else ()
     history = (values, *memory.history)[:_HISTORY]
     changed = replace(memory, history=history, phase=phase, in_phase_s=in_phase_s, recent=recent)
-    return _decided(changed, rise) if recent else changed
+    return _decided(changed, memory.model.scales, rise) if recent else changed
 
 
-def _decided(memory: DoorMemory, rise: float) -> DoorMemory:
-    assert memory.model is not None  # noqa: S101 - `step` asked
-    recent, scales = memory.recent, memory.model.scales
+def _decided(memory: DoorMemory, scales: Sequence[float], rise: float) -> DoorMemory:
+    recent = memory.recent
     if memory.active:
         latest = recent[-RETURN_STEPS:]
         mean = sum(one / scales[phase] for one, phase in latest) / len(latest)

@@ -194,18 +194,24 @@ def step(rule: Rule, memory: RuleMemory, values: Sequence[float], resting: Seque
 
 def _stepped(rule: Rule, memory: RuleMemory, value: float, step_s: float) -> RuleMemory:
     if isinstance(rule, LimitRule):
-        return _delayed(memory, value, _is_outside(rule, value, is_active=memory.active), rule.delay_s, step_s)
+        return _delayed(
+            memory,
+            value,
+            rule.delay_s,
+            step_s,
+            is_outside=_is_outside(rule, value, is_active=memory.active),
+        )
     if isinstance(rule, RateRule):
         memory = _with_point(memory, value, max(1, round(rule.over_s / (RATE_POINTS - 1) / step_s)))
         if len(memory.points) < RATE_POINTS:
             return memory
         rate = (memory.points[-1] - memory.points[0]) / rule.over_s * 60.0
         rise, fall = rule.rise_per_min or math.inf, rule.fall_per_min or math.inf
-        return _delayed(memory, rate, rate > rise or -rate > fall, rule.delay_s, step_s)
+        return _delayed(memory, rate, rule.delay_s, step_s, is_outside=rate > rise or -rate > fall)
     if isinstance(rule, DoorRule):
-        return _delayed(memory, value, value > rule.contact_open_above, rule.after_s, step_s)
+        return _delayed(memory, value, rule.after_s, step_s, is_outside=value > rule.contact_open_above)
     moved = math.isnan(memory.last) or value != memory.last
-    return replace(_delayed(memory, value, not moved, rule.after_s, step_s), last=value)
+    return replace(_delayed(memory, value, rule.after_s, step_s, is_outside=not moved), last=value)
 
 
 def _is_outside(rule: LimitRule, value: float, *, is_active: bool) -> bool:
@@ -215,7 +221,7 @@ def _is_outside(rule: LimitRule, value: float, *, is_active: bool) -> bool:
     )
 
 
-def _delayed(memory: RuleMemory, value: float, is_outside: bool, delay_s: float, step_s: float) -> RuleMemory:  # noqa: FBT001
+def _delayed(memory: RuleMemory, value: float, delay_s: float, step_s: float, *, is_outside: bool) -> RuleMemory:
     if not is_outside and not memory.outside_s:
         return memory
     if not is_outside:

@@ -95,9 +95,9 @@ def evaluate(folder: Path) -> Evaluation:
         **total,
         "detected_percent": round(100.0 * total["tp"] / max(total["tp"] + total["fn"], 1), 1),
         "false_alarms_percent": round(100.0 * total["fp"] / max(total["fp"] + total["tn"], 1), 1),
-        "broken_runs_alarmed": sum(row["alarms"] > 0 for row in learnt if row["label"] == "broken_tooth"),  # type: ignore[operator]
+        "broken_runs_alarmed": sum(int(row["alarms"] or 0) > 0 for row in learnt if row["label"] == "broken_tooth"),
         "broken_runs": sum(row["label"] == "broken_tooth" for row in learnt),
-        "healthy_runs_alarmed": sum(row["alarms"] > 0 for row in learnt if row["label"] == "healthy"),  # type: ignore[operator]
+        "healthy_runs_alarmed": sum(int(row["alarms"] or 0) > 0 for row in learnt if row["label"] == "healthy"),
         "lowest_auc": min(float(row["auc"]) for row in learnt if row["auc"] is not None),
         "unlearnt_load_unknown_percent": round(
             100.0 * float(np.mean([float(row["unknown_share"] or 0.0) for row in unlearnt])), 1
