@@ -291,7 +291,7 @@ class Quarantined(Base):
 
 
 class Audit(Base):
-    """Who did what, when."""
+    """Who did what, when; only ever appended, by `cloud.book.audit_log`, numbered from 1 and chained by hash."""
 
     __tablename__ = "audit"
 
@@ -301,6 +301,7 @@ class Audit(Base):
     what: Mapped[str] = mapped_column(String(64))
     subject: Mapped[str]
     detail: Mapped[dict[str, Any]]
+    hash: Mapped[str] = mapped_column(String(64), server_default="")
 
 
 QUARANTINE_DROPPED: Final = "quarantine_dropped"
