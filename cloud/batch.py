@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections import defaultdict
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
 OutboxKey = tuple[NodeId, str]
 """A gateway and the incarnation of its outbox: what a sequence number belongs to."""
+
+TOKEN_BITS = 63
+"""What a signed column holds; two batches in a row never have the same."""
 
 
 @lru_cache(maxsize=16_384)
@@ -140,6 +144,7 @@ class Batch:
         summaries: with the node that sent them.
         in_trends: what the trend store did with it, once it has; then only the book is missing.
         changes: what to tell the pages once it is stored.
+        token: tells it from every other batch, also when it is stored again.
     """
 
     gateways: dict[NodeId, GatewayChange] = field(default_factory=dict)
@@ -155,6 +160,7 @@ class Batch:
     rebirths: list[NodeId] = field(default_factory=list)
     in_trends: Written | None = None
     changes: set[Change] = field(default_factory=set)
+    token: int = field(default_factory=lambda: secrets.randbits(TOKEN_BITS))
 
     def change(self, node: NodeId, now_ms: int) -> GatewayChange:
         """Return the change of one gateway, made if this is the first."""

@@ -4,21 +4,35 @@ PlantpulseError                      (models.contract.errors)
 ├── InputError                       stop, exit code 2
 │   ├── ConfigurationError           (models.contract.errors) the configuration file cannot be used
 │   ├── DataDirectoryError           the data directory cannot be used, or another cloud uses it
+│   ├── BookAddressError             the book's server does not want us, or is none for us
 │   └── AddressError                 the HTTP address cannot be listened on
 └── CloudError
     ├── StoreError                   a store did not take the batch: keep it and try again
+    │   └── BookRefusedError         the book's server refuses user, password or database
     ├── NotFoundError                nobody has that id: answer 404
     ├── ConflictError                the thing is in a state that forbids this: answer 409
-    └── RequestError                 a parameter cannot be used: answer 422
+    ├── RequestError                 a parameter cannot be used: answer 422
+    ├── SignInError                  nobody knows who asks: answer 401
+    ├── ForbiddenError               who asks may not: answer 403
+    └── TooManyError                 who asks has asked too often: answer 429
 """
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Final
+
 from models.contract.errors import InputError, PlantpulseError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class DataDirectoryError(InputError):
     """The data directory cannot be used, or another cloud process uses it."""
+
+
+class BookAddressError(InputError):
+    """The server of the book refuses what the configuration says, or its database cannot be used."""
 
 
 class AddressError(InputError):
@@ -31,6 +45,10 @@ class CloudError(PlantpulseError):
 
 class StoreError(CloudError):
     """A store did not take what it was given; nothing was acknowledged, so it can be tried again."""
+
+
+class BookRefusedError(StoreError):
+    """The server of the book refuses user, password or database; somebody may be changing them just now."""
 
 
 class NotFoundError(CloudError):
@@ -53,3 +71,25 @@ class ConflictError(CloudError):
 
 class RequestError(CloudError):
     """A parameter of a request cannot be used."""
+
+
+class SignInError(CloudError):
+    """Who asks is not signed in, or not who they say."""
+
+    headers: Final[Mapping[str, str]] = {"WWW-Authenticate": "Bearer"}
+
+
+class ForbiddenError(CloudError):
+    """Who asks may not do this."""
+
+
+class TooManyError(CloudError):
+    """Who asks has asked too often.
+
+    Attributes:
+        headers: say when to try again.
+    """
+
+    def __init__(self, what: str, retry_after_s: int) -> None:
+        super().__init__(f"{what}: try again in {retry_after_s} s")
+        self.headers = {"Retry-After": str(retry_after_s)}

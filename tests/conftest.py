@@ -17,6 +17,7 @@ PROGRAMS = {
     "mosquitto": ("mosquitto", "/usr/sbin/mosquitto"),
     "chromium": ("chromium", "/usr/bin/chromium"),
     "node": ("node",),
+    "postgresql": ("initdb",),
 }
 """What a test may need, and by which program it is recognised; `make services` installs them."""
 
@@ -26,6 +27,8 @@ def _is_there(name: str) -> bool:
         return (RECORDINGS / name.removeprefix("recordings/")).is_dir()
     if name.startswith("npm/"):
         return (npm_modules() / name.removeprefix("npm/")).is_dir()
+    if name == "postgresql" and any(Path("/usr/lib/postgresql").glob("*/bin/initdb")):
+        return True  # Debian keeps the server's programs out of the path.
     return any(shutil.which(program) for program in PROGRAMS[name])
 
 

@@ -7,25 +7,25 @@ running.
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
-from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.orm import Session
 
 from cloud import alarm_desk
 from cloud.alarm_desk import Acknowledgement, Standing, TimelineEntry, Withholding
-from cloud.book.tables import Alarm, AlarmEvent, AlarmName, Audit, Machine
-from cloud.errors import ConflictError, NotFoundError, StoreError
+from cloud.book import audit_log
+from cloud.book.tables import Alarm, AlarmEvent, AlarmName, Machine
+from cloud.book.transactions import writing
+from cloud.errors import ConflictError, NotFoundError
 from cloud.event_hub import Change, Subject
 from models.contract.vocabulary import AlarmState, DiagnosisLabel, Severity
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from sqlalchemy import Engine
+    from sqlalchemy.orm import Session
 
 CLOCK = "clock"
 """Who ends what nobody ended."""
@@ -131,7 +131,8 @@ def answer_in(
     if alarm is None:
         raise NotFoundError("alarm", alarm_id)
     entry = _change(session, alarm, act(standing_of(alarm)))
-    session.add(Audit(at_ms=at_ms, who=entry.who, what=what, subject=alarm.id, detail=detail))
+    session.flush()
+    audit_log.append(session, at_ms=at_ms, who=entry.who, what=what, subject=alarm.id, detail=detail)
     return alarm
 
 
@@ -146,8 +147,11 @@ def maintain(engine: Engine, machine_id: str, why: Withholding) -> set[Change]:
         machine = _machine(session, machine_id)
         machine.maintenance, machine.maintained_until_ms = asdict(why), why.until_ms
         detail = {"reason": why.reason, "until_ms": why.until_ms}
-        session.add(Audit(at_ms=why.at_ms, who=why.by, what="machine.maintain", subject=machine.id, detail=detail))
-        return _each_alarm(session, machine, lambda standing: alarm_desk.suppress(standing, why))
+        changes = _each_alarm(session, machine, lambda standing: alarm_desk.suppress(standing, why))
+        audit_log.append(
+            session, at_ms=why.at_ms, who=why.by, what="machine.maintain", subject=machine.id, detail=detail
+        )
+        return changes
 
 
 def end_maintenance(engine: Engine, machine_id: str, by: str, at_ms: int) -> set[Change]:
@@ -162,7 +166,9 @@ def end_maintenance(engine: Engine, machine_id: str, by: str, at_ms: int) -> set
         machine = _machine(session, machine_id)
         if machine.maintenance is None:
             raise ConflictError("this machine is not in maintenance")
-        return _end_maintenance(session, machine, by, at_ms)
+        changes = _end_maintenance(session, machine, by, at_ms)
+        _audit_end_of_maintenance(session, machine_id, by, at_ms)
+        return changes
 
 
 def end_what_is_over(engine: Engine, now_ms: int) -> set[Change]:
@@ -173,19 +179,27 @@ def end_what_is_over(engine: Engine, now_ms: int) -> set[Change]:
     """
     changes: set[Change] = set()
     with writing(engine, "the end of a shelving") as session:
+        ended_ms = {}
         for machine in session.scalars(select(Machine).where(Machine.maintained_until_ms <= now_ms)):
-            changes |= _end_maintenance(session, machine, CLOCK, machine.maintained_until_ms or now_ms)
+            ended_ms[machine.id] = machine.maintained_until_ms or now_ms
+            changes |= _end_maintenance(session, machine, CLOCK, ended_ms[machine.id])
         for alarm in session.scalars(select(Alarm).where(Alarm.shelved_until_ms <= now_ms)):
             if (ended := alarm_desk.end_shelving(standing_of(alarm), now_ms)) is not None:
                 _change(session, alarm, ended)
                 changes |= _changed(alarm)
+        for machine_id, at_ms in ended_ms.items():
+            _audit_end_of_maintenance(session, machine_id, CLOCK, at_ms)
     return changes
 
 
 def _end_maintenance(session: Session, machine: Machine, by: str, at_ms: int) -> set[Change]:
     machine.maintenance, machine.maintained_until_ms = None, None
-    session.add(Audit(at_ms=at_ms, who=by, what="machine.end_maintenance", subject=machine.id, detail={}))
     return _each_alarm(session, machine, lambda standing: alarm_desk.release(standing, by, at_ms))
+
+
+def _audit_end_of_maintenance(session: Session, machine_id: str, by: str, at_ms: int) -> None:
+    session.flush()
+    audit_log.append(session, at_ms=at_ms, who=by, what="machine.end_maintenance", subject=machine_id, detail={})
 
 
 def _each_alarm(
@@ -215,17 +229,3 @@ def _machine(session: Session, machine_id: str) -> Machine:
     if machine is None:
         raise NotFoundError("machine", machine_id)
     return machine
-
-
-@contextmanager
-def writing(engine: Engine, what: str) -> Iterator[Session]:
-    """Give a transaction that is committed at the end.
-
-    Raises:
-        StoreError: `what` could not be written.
-    """
-    try:
-        with Session(engine) as session, session.begin():
-            yield session
-    except SQLAlchemyError as error:
-        raise StoreError(f"{what} was not stored: {error}") from error

@@ -9,8 +9,10 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from cloud import alarm_desk
-from cloud.book.answering import answer_in, writing
-from cloud.book.tables import Alarm, AlarmName, AlarmOccurrence, Audit, Evidence, Label, Machine
+from cloud.book import audit_log
+from cloud.book.answering import answer_in
+from cloud.book.tables import Alarm, AlarmName, AlarmOccurrence, Evidence, Label, Machine
+from cloud.book.transactions import writing
 from cloud.errors import NotFoundError
 from cloud.track_record import Found
 from models.contract.vocabulary import Finding, Severity
@@ -85,8 +87,8 @@ def label_stretch(engine: Engine, machine_id: str, span_ms: tuple[int, int], sai
         row = _row(machine_id, span_ms, said, at_ms)
         session.add(row)
         detail = {"finding": said.finding, "from_ms": row.from_ms, "to_ms": row.to_ms}
-        session.add(Audit(at_ms=at_ms, who=said.by, what="machine.label", subject=machine_id, detail=detail))
         session.flush()
+        audit_log.append(session, at_ms=at_ms, who=said.by, what="machine.label", subject=machine_id, detail=detail)
         session.expunge(row)
         return row
 

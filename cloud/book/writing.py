@@ -2,7 +2,8 @@
 
 In this order: who was born and who died, alarms, evidence, what is known of gateways, quarantine, and last which
 outbox numbers are stored with all this. What was written before is recognised by its own identity, so the same batch
-can be written again after a crash between the two stores.
+can be written again after a crash between the two stores. A server can lose its voice between storing a batch and
+saying so: each batch leaves its token, and one that finds its own there was stored.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from cloud.book.tables import (
     Quarantined,
     Received,
 )
+from cloud.book.transactions import reason, taking_in
 from cloud.errors import StoreError
 from cloud.sparkplug_outcomes import Incoming, NodeId
 from models.contract.acknowledgement import Ranges
@@ -50,6 +52,9 @@ NODE: Final = ""
 GARBAGE_KEPT: Final = 10_000
 RECORDS_KEPT: Final = 20_000
 """Bounds of the quarantine; beyond them the oldest go and are counted."""
+
+LAST_BATCH: Final = "last_batch/{}"
+"""Name of the counter that holds the token of the batch that a writer stored last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +83,17 @@ class BookWritten:
 
 
 class BookWriter:
-    """Writes batches; used by one thread."""
+    """Writes batches; used by one thread.
 
-    def __init__(self, engine: Engine) -> None:
+    Args:
+        engine: the book.
+        name: tells it from other writers of the same book.
+    """
+
+    def __init__(self, engine: Engine, name: str = "ingest") -> None:
         self._engine = engine
+        self._counter = LAST_BATCH.format(name)
+        self._attempt: tuple[int, BookWritten] | None = None
 
     def remembered(self) -> Remembered:
         """Return conversations and stored ranges as the last process left them.
@@ -99,7 +111,7 @@ class BookWriter:
                 for row in session.scalars(select(Received).order_by(Received.first)):
                     bounds[_node(gateways[row.gateway_id]), row.incarnation].append((row.first, row.last))
         except SQLAlchemyError as error:
-            raise StoreError(f"the book cannot be read: {error}") from error
+            raise StoreError(f"the book cannot be read: {reason(error)}") from error
         conversations = tuple(
             Conversation(_node(gateway), gateway.seq, _incoming(_node(gateway), births[key]))
             for key, gateway in gateways.items()
@@ -121,26 +133,27 @@ class BookWriter:
             StoreError: nothing of it was stored.
         """
         written = BookWritten(defaultdict(int, duplicates))
-        try:
-            with Session(self._engine) as session, session.begin():
-                for event in batch.lifecycle:
-                    _live(session, event)
-                for alarm in batch.alarms:
-                    changes = write_alarm(session, alarm)
-                    written.duplicates[alarm.node] += not changes
-                    written.changes |= changes
-                for part in batch.parts:
-                    changes, is_new = write_part(session, part)
-                    written.duplicates[part.node] += not is_new
-                    written.changes |= changes
-                for change in batch.gateways.values():
-                    _change_gateway(session, change, written.duplicates[change.node])
-                _write_quarantine(session, batch.quarantine)
-                for key, (before, after) in ranges.items():
-                    _write_ranges(session, key, before, after)
-        except SQLAlchemyError as error:
-            reason = str(getattr(error, "orig", None) or error).splitlines()[0]
-            raise StoreError(f"the book was not written: {reason}") from error
+        with taking_in(self._engine, "the batch") as session:
+            if self._attempt and self._attempt[0] == batch.token and self._is_last(session, batch.token):
+                return self._attempt[1]
+            for event in batch.lifecycle:
+                _live(session, event)
+            for alarm in batch.alarms:
+                changes = write_alarm(session, alarm)
+                written.duplicates[alarm.node] += not changes
+                written.changes |= changes
+            for part in batch.parts:
+                changes, is_new = write_part(session, part)
+                written.duplicates[part.node] += not is_new
+                written.changes |= changes
+            for change in batch.gateways.values():
+                _change_gateway(session, change, written.duplicates[change.node])
+            _write_quarantine(session, batch.quarantine)
+            for key, (before, after) in ranges.items():
+                _write_ranges(session, key, before, after)
+            session.merge(Counter(name=self._counter, value=batch.token))
+            self._attempt = batch.token, written
+        self._attempt = None
         return written
 
     def prune(self, spectrum_ms: int) -> int:
@@ -152,11 +165,12 @@ class BookWriter:
         Raises:
             StoreError: the book was not written.
         """
-        try:
-            with Session(self._engine) as session, session.begin():
-                return _prune_spectra(session, spectrum_ms) + _prune_quarantine(session)
-        except SQLAlchemyError as error:
-            raise StoreError(f"the book was not written: {error}") from error
+        with taking_in(self._engine, "the end of what is old") as session:
+            return _prune_spectra(session, spectrum_ms) + _prune_quarantine(session)
+
+    def _is_last(self, session: Session, token: int) -> bool:
+        """Return whether a batch was stored although nobody could say so."""
+        return session.scalar(select(Counter.value).where(Counter.name == self._counter)) == token
 
 
 def _node(gateway: Gateway) -> NodeId:
