@@ -32,12 +32,14 @@ from edge_agent.disk import JournalThread
 from edge_agent.errors import JournalFullError
 from edge_agent.journal import Change, MachineProgress
 from edge_agent.journal_opening import open_journal
+from edge_agent.kept_evidence import Budget, KeptEvidence
 from edge_agent.lanes import Lanes
 from edge_agent.machine import MachineWatch
 from edge_agent.memory import give_back_memory, resident_mb
 from edge_agent.sources import source_module
 from edge_agent.sources.base import SourceError
 from edge_agent.uplink import Uplink
+from edge_agent.wanted import Wants
 from models.contract import metrics
 from models.contract.encoding import to_record
 from models.contract.identity import record_id
@@ -51,6 +53,8 @@ if TYPE_CHECKING:
 
     from edge_agent.configuration import MachineTable, Settings
     from edge_agent.journal import Catalogue, Stamp
+    from edge_agent.kept_evidence import Moment
+    from edge_agent.machine_setup import Step
     from models.contract.records import Record
     from models.signal.windows import Block
 
@@ -151,7 +155,11 @@ class Agent:
         self._tell = tell
         self._observe = observe
         self._node = edge_node(settings, machines, declared)
-        outbox = settings.outbox
+        outbox, kept = settings.outbox, settings.kept_evidence
+        self._kept = KeptEvidence(
+            settings.gateway.data_dir / "kept_evidence", Budget(kept.max_bytes, kept.days, kept.sent_bytes_per_day)
+        )
+        self._wants = Wants(machines, self._kept, disk, stamp=clock.stamp, committed=self._answered, tell=tell)
         self._uplink = Uplink(
             broker(settings),
             self._node,
@@ -159,6 +167,7 @@ class Agent:
             Lanes(outbox.in_flight, outbox.timeout_s, outbox.history_records_per_s, random.Random()),  # noqa: S311 - jitter
             host_id=settings.gateway.host_id,
             before_birth=self._before_birth,
+            wanted=self._wants.ask,
             tell=tell,
         )
         self._sent_bytes_stored = 0
@@ -172,6 +181,7 @@ class Agent:
         async with asyncio.TaskGroup() as tasks:
             uplink = tasks.create_task(self._run_uplink(uplink_stop), name="uplink")
             health = tasks.create_task(self._report_health(), name="health")
+            answers = tasks.create_task(self._wants.answer(), name="answers")
             running = [
                 tasks.create_task(self._run_machine(machine, stop), name=f"machine {machine.table.name}")
                 for machine in self._machines
@@ -189,6 +199,7 @@ class Agent:
             finally:
                 stopping.cancel()
                 health.cancel()
+                answers.cancel()
             await self._disk.commit(Change(self._clock.stamp(), counts=self._new_sent_bytes()))
             uplink_stop.set()
             await uplink
@@ -251,11 +262,7 @@ class Agent:
                 block = await _next_block(blocks, stopping)
                 if block is None:
                     break
-                stamp = self._clock.stamp()
-                step = await watch.take(block, stamp.quality)
-                pending.add(step.new_samples, step.windows)
-                if step.new_samples and machine.connected_at_s is None:
-                    self._delivers(machine)
+                step, stamp = await self._taken(machine, block, pending)
                 on_disk_ns: int | None = None
                 due = time.monotonic() - committed_at_s >= COMMIT_INTERVAL_S
                 if step.records or due:
@@ -267,8 +274,12 @@ class Agent:
                     await asyncio.to_thread(give_back_memory)
                 if self._observe is not None:
                     self._observe(step.windows, block.end_ns, on_disk_ns if step.records else None)
-            records = () if stop.is_set() else watch.close()
-            await self._commit(machine, records, self._clock.stamp(), pending)
+            stamp = self._clock.stamp()
+            records: tuple[Record, ...] = ()
+            if not stop.is_set():
+                await self._keep(machine, await watch.last_moments(stamp.quality))
+                records = watch.close()
+            await self._commit(machine, records, stamp, pending)
         except (SourceError, StreamError):
             pending.failures += 1
             await self._commit(machine, (), self._clock.stamp(), pending)
@@ -277,6 +288,18 @@ class Agent:
             stopping.cancel()
             if isinstance(blocks, AsyncGenerator):
                 await blocks.aclose()
+
+    async def _taken(self, machine: Machine, block: Block, pending: _Pending) -> tuple[Step, Stamp]:
+        """Return what one block led to, and when; what is to be kept here is kept."""
+        stamp = self._clock.stamp()
+        if machine.relearn_ms is not None:
+            await self._relearn(machine, machine.relearn_ms, stamp, pending)
+        step = await machine.watch.take(block, stamp.quality)
+        await self._keep(machine, step.moments)
+        pending.add(step.new_samples, step.windows)
+        if step.new_samples and machine.connected_at_s is None:
+            self._delivers(machine)
+        return step, stamp
 
     async def _commit(self, machine: Machine, records: tuple[Record, ...], stamp: Stamp, pending: _Pending) -> int:
         """Write one step in one transaction; with a full disk, hold the source back until there is room.
@@ -306,11 +329,32 @@ class Agent:
             self._uplink.wake_soon()
         return on_disk_ns
 
+    async def _relearn(self, machine: Machine, since_ms: int, stamp: Stamp, pending: _Pending) -> None:
+        """Learn what is normal anew, unless that was done already, and say so in the machine's next birth."""
+        machine.relearn_ms, name = None, machine.table.name
+        if since_ms > machine.watch.learning_since_ms:
+            await self._commit(machine, machine.watch.relearn(since_ms), stamp, pending)
+            self._tell(f"machine {name}: a part was replaced; what is normal is learnt anew")
+        self._node.set_value(name, metrics.LEARNING_SINCE, machine.watch.learning_since_ms, stamp.wall_ns // 1_000_000)
+        self._uplink.bear_again(name)
+
+    async def _keep(self, machine: Machine, moments: Sequence[Moment]) -> None:
+        """Keep moments around alarms; one that the disk does not take is said and counted."""
+        for moment in moments:
+            try:
+                await asyncio.to_thread(self._kept.keep, moment, time.time())
+            except OSError as error:
+                self._tell(f"machine {machine.table.name}: the moment of an alarm cannot be kept ({error.strerror})")
+                await self._disk.call(self._disk.journal.count, {"moments_not_kept": 1})
+
     def _new_sent_bytes(self) -> dict[str, int]:
         """Return what went through the sockets since this was asked last; counted with whatever is written next."""
         now = self._uplink.socket_bytes
         new, self._sent_bytes_stored = now - self._sent_bytes_stored, now
         return {"sent_bytes": new} if new else {}
+
+    def _answered(self) -> None:
+        self._uplink.wake()
 
     async def _report_health(self) -> None:
         while True:

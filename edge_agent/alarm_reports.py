@@ -63,6 +63,7 @@ class Circumstances:
     operating_state: str
     model: str
     clock_quality: ClockQuality
+    learning_since_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +173,12 @@ def revised(standing: StandingAlarm, found: Finding, at: Circumstances) -> Stand
     return replace(standing, report=report, places=found.places, limit=found.limit, suspected=())
 
 
+def closed(standing: StandingAlarm, end_ns: int) -> StandingAlarm:
+    """Return the alarm returned, because what it spoke of is not there any more."""
+    report = replace(standing.report, state=AlarmState.RETURNED, end_ns=end_ns, revision=standing.report.revision + 1)
+    return replace(standing, report=report)
+
+
 def _severity(of_condition: Severity, diagnosis: Diagnosis) -> Severity:
     """Return the severity to report: the condition's, raised for what is known to grow."""
     is_low = of_condition is Severity.WATCH and diagnosis.label in BEARING_DAMAGE
@@ -268,5 +275,9 @@ def sensor_diagnosis(causes: Sequence[QualityCause], channel: str | None) -> Dia
 
 
 def _alarm_id(at: Circumstances, family: FailureFamily) -> str:
-    """Return a UUID for a new alarm: of the asset, component, family and stream, so that a repeated step repeats it."""
-    return str(uuid.uuid5(uuid.UUID(at.asset_id), f"{COMPONENT}/{family.value}/{at.stream_epoch}"))
+    """Return a UUID for a new alarm: of the asset, component, family and stream, so that a repeated step repeats it.
+
+    What is told after a part was replaced is another story: its occurrences are counted from one again.
+    """
+    story = f"/{at.learning_since_ms}" if at.learning_since_ms else ""
+    return str(uuid.uuid5(uuid.UUID(at.asset_id), f"{COMPONENT}/{family.value}/{at.stream_epoch}{story}"))

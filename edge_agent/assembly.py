@@ -9,7 +9,7 @@ from importlib import metadata
 from typing import TYPE_CHECKING
 
 from edge_agent.configuration import configuration_hash
-from edge_agent.machine import MachineSetup, MachineWatch
+from edge_agent.machine_setup import MachineSetup
 from edge_agent.mqtt_session import Broker
 from edge_agent.sources.base import SourceError
 from edge_agent.sparkplug_node import SparkplugNode
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from edge_agent.configuration import MachineTable, Settings
     from edge_agent.journal import Catalogue
+    from edge_agent.machine import MachineWatch
     from edge_agent.sources.base import Source
     from models.signal.calibration import Calibration
 
@@ -46,6 +47,7 @@ class Machine:
         is_failing: its source has failed and not delivered since.
         has_judged: a window of it has been judged since the start.
         has_spoken: is set once it is known whether the source delivers.
+        relearn_ms: what is normal is to be learnt from data after this; None: nobody asks for that.
     """
 
     table: MachineTable
@@ -57,6 +59,7 @@ class Machine:
     is_failing: bool = False
     has_judged: bool = False
     has_spoken: asyncio.Event = field(default_factory=asyncio.Event)
+    relearn_ms: int | None = None
 
     @property
     def raw_bytes_per_sample(self) -> float:
@@ -191,6 +194,7 @@ def edge_node(settings: Settings, machines: Sequence[Machine], declared: Catalog
         name = machine.table.name
         node.set_value(name, metrics.ASSET_ID, machine.table.asset_id, now_ms)
         node.set_value(name, metrics.ASSET_FACTS, format_facts(_machine_facts(machine)), now_ms)
+        node.set_value(name, metrics.LEARNING_SINCE, machine.watch.learning_since_ms, now_ms)
     return node
 
 

@@ -122,6 +122,17 @@ class EvidenceTable(Table):
     """Of data time; an hourly spectrum shows how a fault grew."""
 
 
+class KeptEvidenceTable(Table):
+    """The moments around alarms that are too large to send: kept on this gateway for whoever asks."""
+
+    max_bytes: int = Field(default=268_435_456, ge=0)
+    """256 MiB: two hundred moments of four fast channels; 0 keeps none."""
+    days: Positive = 14.0
+    """Long enough for a holiday between an alarm and the analyst who wants to see more."""
+    sent_bytes_per_day: int = Field(default=20_971_520, ge=0)
+    """20 MiB: what people ask for must not fill a thin line."""
+
+
 class WindowTable(Table):
     """How the stream is cut."""
 
@@ -266,6 +277,7 @@ class Settings(Table):
     gateway: GatewayTable
     mqtt: MqttTable = MqttTable()
     outbox: OutboxTable = OutboxTable()
+    kept_evidence: KeptEvidenceTable = KeptEvidenceTable()
     machine: Annotated[tuple[MachineTable, ...], BeforeValidator(not_empty)] = Field(strict=False)
 
     @model_validator(mode="after")

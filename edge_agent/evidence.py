@@ -1,7 +1,8 @@
 """What goes with an alarm so that people believe it: waveform, spectra, fault lines, in a bounded package.
 
 `picture` computes one moment of a machine from its latest samples; `packed` makes it small enough for the budget:
-first the waveform is shortened, then the upper half of the spectra is cut, until it fits.
+first the waveform is shortened, then the upper half of the spectra is cut, until it fits. `packed_moment` is for what
+stays here until somebody asks: the whole waveform around the alarm, shortened only to what the contract allows.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from models.contract.errors import RecordError
 from models.contract.evidence import pack_evidence, split_evidence
 from models.contract.records import Evidence, EvidenceChannel
 from models.diagnosis.envelope_lines import envelope_lines
@@ -90,6 +92,34 @@ def packed(evidence: Evidence, asset_id: str, machine: str, max_bytes: int) -> t
         evidence = smaller
         package = pack_evidence(evidence)
     return split_evidence(package, asset_id=asset_id, machine=machine, subject=evidence.subject, end_ns=evidence.end_ns)
+
+
+def packed_moment(evidence: Evidence, alarm_share: float) -> bytes:
+    """Return a moment as one package, shortened around the alarm until it is within the contract's bounds.
+
+    Args:
+        evidence: with the whole waveform.
+        alarm_share: where in it the alarm was raised, 0–1.
+
+    Raises:
+        RecordError: it cannot be packed however short it is.
+    """
+    while True:
+        try:
+            return pack_evidence(evidence)
+        except RecordError:
+            longest = max(len(channel.waveform) for channel in evidence.channels)
+            if longest <= SHORTEST_WAVEFORM:
+                raise
+        channels = tuple(replace(c, waveform=_middle(c.waveform, alarm_share)) for c in evidence.channels)
+        evidence = replace(evidence, channels=channels)
+
+
+def _middle(waveform: NDArray[np.int16], share: float) -> NDArray[np.int16]:
+    """Return half of a waveform, with one place as far along in it as it was."""
+    half = len(waveform) // 2
+    start = round(share * (len(waveform) - half))
+    return waveform[start : start + half]
 
 
 def _smaller(evidence: Evidence) -> Evidence | None:

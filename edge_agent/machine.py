@@ -3,13 +3,13 @@
 `MachineWatch.take` does, for each block: turn what a converter read into units, keep the latest seconds for diagnosis,
 cut windows, step the pipeline for each, turn what came out into records (summary, alarm report, evidence), and learn
 the fingerprint of the healthy machine at the end of learning. What it returns is committed as a whole together with
-`progress`, so that a restart goes on exactly there.
+`progress`, so that a restart goes on exactly there. The moment around an alarm, with what followed it, is returned once
+that much has followed; it is kept on this gateway. `relearn` begins anew after a part was replaced.
 """
 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -17,12 +17,14 @@ import numpy as np
 from edge_agent import alarm_reports, evidence, process_reports
 from edge_agent.alarm_reports import Circumstances, Finding, StandingAlarm
 from edge_agent.machine_memory import MachineMemory
+from edge_agent.machine_setup import Step
 from edge_agent.memory import with_room
+from edge_agent.moments import pending_moment, whole_moment
 from edge_agent.sources.base import SourcePosition
 from models.contract.encoding import to_record
 from models.contract.identity import record_id
 from models.contract.vocabulary import AlarmState, DiagnosisLabel, FailureFamily, RecordKind, is_steady
-from models.diagnosis.diagnose import BearingAt, Fingerprint, Gear, diagnose, fingerprint
+from models.diagnosis.diagnose import Fingerprint, diagnose, fingerprint
 from models.frozen import replace
 from models.pipeline import Pipeline
 from models.pipeline_state import PipelineState
@@ -32,12 +34,13 @@ from models.signal.windows import Windower
 from models.state_bytes import StateError
 
 if TYPE_CHECKING:
+    from edge_agent.kept_evidence import Moment
+    from edge_agent.machine_setup import MachineSetup
     from models.alarming import AlarmChange
     from models.contract.records import Record
     from models.contract.vocabulary import ClockQuality
     from models.diagnosis.diagnose import Report
-    from models.pipeline import Outcome, PipelineSettings
-    from models.signal.calibration import Calibration
+    from models.pipeline import Outcome
     from models.signal.windows import Block, Window
 
 DIAGNOSIS_S: Final = 5.0
@@ -46,40 +49,6 @@ takes 30 MB for a moment; twice as many seconds would take twice as much."""
 MAX_FINGERPRINTS: Final = 8
 """Operating states with a fingerprint of their own; as many as the pipeline has baselines."""
 _NO_SAMPLES: Final = np.empty((0, 0), np.float32)
-
-
-@dataclass(frozen=True, slots=True)
-class MachineSetup:
-    """What is known of a machine before its first sample.
-
-    Attributes:
-        pipeline: how it is judged.
-        hop_samples: distance of two windows.
-        bearings: where which bearing is.
-        gears: toothed wheels, by their teeth.
-        speed_measured: the speed that comes with the samples is a tachometer's.
-        calibration: of each channel, where the source delivers what a converter reads; empty: nothing is to be done.
-        max_evidence_bytes, waveform_s, spectrum_interval_s: see `[machine.evidence]`.
-    """
-
-    pipeline: PipelineSettings
-    hop_samples: int
-    bearings: tuple[BearingAt, ...] = ()
-    gears: tuple[Gear, ...] = ()
-    speed_measured: bool = False
-    calibration: tuple[Calibration, ...] = ()
-    max_evidence_bytes: int = 65_536
-    waveform_s: float = 0.5
-    spectrum_interval_s: float = 3_600.0
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """What one block led to: records to be committed, windows judged, samples per channel seen for the first time."""
-
-    records: tuple[Record, ...]
-    windows: int
-    new_samples: int
 
 
 class MachineWatch:
@@ -144,10 +113,40 @@ class MachineWatch:
         counted = before.seen_index if before.epoch == block.epoch else 0
         windows = self._windower.push(block)
         records: list[Record] = []
+        moments: list[Moment] = []
         count = len(windows)
         while windows:
-            records += await self._window(windows.pop(0), clock_quality)
-        return Step(tuple(records), count, max(0, block.end_index - max(block.first_index, counted)))
+            window = windows.pop(0)
+            records += await self._window(window, clock_quality)
+            if any(window.end_ns >= one.due_ns for one in self._memory.moments):
+                moments += await self._kept(window.end_ns, clock_quality)
+        return Step(tuple(records), count, max(0, block.end_index - max(block.first_index, counted)), tuple(moments))
+
+    @property
+    def learning_since_ms(self) -> int:
+        """Return after which time the data lie that what is normal was learnt from; 0: from the first."""
+        return self._memory.learning_since_ms
+
+    def relearn(self, since_ms: int) -> tuple[Record, ...]:
+        """Forget what was normal and what was wrong: a part was replaced; return what is to be told of it."""
+        records = list(self.close())
+        at = self._windower.position
+        for standing in self._memory.standing.values():
+            if standing.is_active:
+                report = alarm_reports.closed(standing, at.seen_end_ns).report
+                name = self._record_id(
+                    RecordKind.ALARM, at.epoch or 0, at.next_needed_index, f"{report.alarm_id}/{since_ms}"
+                )
+                records.append(to_record(report, record_id=name))
+        self._memory = MachineMemory(
+            self.pipeline.start(), at, moments=self._memory.moments, learning_since_ms=since_ms
+        )
+        self._lacks_gears = set()
+        return tuple(records)
+
+    async def last_moments(self, clock_quality: ClockQuality) -> tuple[Moment, ...]:
+        """Return the moments that have waited for more to follow, for the end of a stream."""
+        return tuple(await self._kept(self._windower.position.seen_end_ns, clock_quality, is_last=True))
 
     def close(self) -> tuple[Record, ...]:
         """Return the summary that is still open, for the end of a stream."""
@@ -349,6 +348,8 @@ class MachineWatch:
         if window.context:
             facts["context"] = {value.name: [value.value, value.unit] for value in window.context}
         recent, end_ns = self._windower.latest(), window.end_ns
+        if subject != evidence.SPECTRUM:
+            self._moment_due(subject, end_ns)
         if isinstance(settings, ProcessSettings):
             moment = process_reports.picture(recent, settings, subject=subject, end_ns=end_ns, facts=facts)
         else:
@@ -374,6 +375,23 @@ class MachineWatch:
             )
             for part in parts
         ]
+
+    def _moment_due(self, alarm_id: str, alarm_ns: int) -> None:
+        """Have the moment of an alarm kept once as much has followed as came before."""
+        if alarm_id not in (one.alarm_id for one in self._memory.moments):
+            due = pending_moment(self.setup.pipeline, alarm_id, alarm_ns, DIAGNOSIS_S)
+            self._memory = replace(self._memory, moments=(*self._memory.moments, due))
+
+    async def _kept(self, end_ns: int, clock_quality: ClockQuality, *, is_last: bool = False) -> list[Moment]:
+        """Return the moments that are complete now, with all samples that there are."""
+        due = [one for one in self._memory.moments if is_last or end_ns >= one.due_ns]
+        self._memory = replace(self._memory, moments=tuple(one for one in self._memory.moments if one not in due))
+        made = []
+        for one in due:
+            facts = {"model": self._model, "clock_quality": clock_quality.value}
+            recent, settings = self._windower.latest(), self.setup.pipeline
+            made.append(await asyncio.to_thread(with_room, whole_moment, recent, settings, one, end_ns, facts))
+        return made
 
     def _speed_measured(self, window: Window) -> bool:
         return self.setup.speed_measured and window.speed_rpm is not None
@@ -410,6 +428,7 @@ class MachineWatch:
             operating_state=outcome.operating_state,
             model=self._model,
             clock_quality=clock_quality,
+            learning_since_ms=self._memory.learning_since_ms,
         )
 
     def _record_id(self, kind: RecordKind, epoch: int, index: int, detail: str = "") -> int:

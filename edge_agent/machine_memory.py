@@ -28,6 +28,15 @@ _STATE: Final = ("machine", 1)
 
 
 @dataclass(frozen=True, slots=True)
+class PendingMoment:
+    """An alarm whose moment is to be kept; times in wall ns."""
+
+    alarm_id: str
+    alarm_ns: int
+    due_ns: int
+
+
+@dataclass(frozen=True, slots=True)
 class MachineMemory:
     """What survives a restart, beside the source's position.
 
@@ -37,6 +46,8 @@ class MachineMemory:
         standing: by family, the alarms that have been reported.
         fingerprints: by operating state, how the healthy machine sounds; as bytes.
         picture_due_ns: data time of the next picture without an alarm; 0 before the baseline is learnt.
+        moments: alarms whose moment is to be kept once enough has followed.
+        learning_since_ms: what is normal was learnt from data after this; 0: from the first.
     """
 
     pipeline: PipelineState | ProcessState
@@ -44,6 +55,8 @@ class MachineMemory:
     standing: Mapping[FailureFamily, StandingAlarm] = field(default_factory=dict)
     fingerprints: Mapping[str, bytes] = field(default_factory=dict)
     picture_due_ns: int = 0
+    moments: tuple[PendingMoment, ...] = ()
+    learning_since_ms: int = 0
 
     def with_fingerprint(self, operating_state: str, data: bytes) -> MachineMemory:
         """Return the memory with how the healthy machine sounds in one operating state."""
@@ -73,6 +86,8 @@ class MachineMemory:
             ],
             "fingerprints": list(self.fingerprints),
             "picture_due_ns": self.picture_due_ns,
+            "moments": [[one.alarm_id, one.alarm_ns, one.due_ns] for one in self.moments],
+            "learning_since_ms": self.learning_since_ms,
         }
         arrays: dict[str, NDArray[Any] | bytes] = {
             f"fingerprint/{name}": one for name, one in self.fingerprints.items()
@@ -96,6 +111,8 @@ class MachineMemory:
             standing=dict(_standing(parts) for parts in fields.value("standing")),
             fingerprints={name: fields.nested(f"fingerprint/{name}") for name in fields.value("fingerprints")},
             picture_due_ns=fields.value("picture_due_ns"),
+            moments=tuple(PendingMoment(*one) for one in fields.values.get("moments", ())),
+            learning_since_ms=fields.values.get("learning_since_ms", 0),
         )
 
 

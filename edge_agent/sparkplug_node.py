@@ -22,6 +22,7 @@ from models.contract import metrics
 from models.contract.acknowledgement import parse_acknowledged, parse_rejected
 from models.contract.encoding import wire_metrics
 from models.contract.errors import ContractError, RecordError
+from models.contract.kept_moment import parse_request
 from models.contract.records import RECORD_SCHEMA
 from models.contract.sparkplug import (
     DataType,
@@ -38,10 +39,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from models.contract.acknowledgement import Ranges
+    from models.contract.kept_moment import MomentRequest
     from models.contract.metrics import MetricDefinition
     from models.contract.records import MetricScalar, Record
     from models.contract.vocabulary import RejectReason
 
+LATEST_MS: Final = 253_402_300_799_999
+"""The end of the year 9999: what a calendar can show."""
 SEQ_RANGE: Final = 256
 """seq and bdSeq run from 0 to 255 (6.4.5)."""
 
@@ -77,6 +81,21 @@ class RejectedCommand:
 
 
 @dataclass(frozen=True, slots=True)
+class EvidenceWanted:
+    """The host asks for the kept moment of an alarm."""
+
+    request: MomentRequest
+
+
+@dataclass(frozen=True, slots=True)
+class RelearnWanted:
+    """What is normal of a machine is to be learnt from data after this time, ms UTC."""
+
+    machine: str
+    since_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class HostState:
     """What a host says of itself.
 
@@ -96,7 +115,7 @@ class IgnoredCommand:
     reason: str
 
 
-Command = Rebirth | AcknowledgedCommand | RejectedCommand | IgnoredCommand
+Command = Rebirth | AcknowledgedCommand | RejectedCommand | EvidenceWanted | RelearnWanted | IgnoredCommand
 
 
 @dataclass(slots=True)
@@ -152,6 +171,10 @@ class SparkplugNode:
     def disconnect(self, machine: str) -> None:
         """Say that a machine's source has ended or failed."""
         self._connected.discard(machine)
+
+    def bear_again(self, machine: str) -> None:
+        """Say that what the last birth said of a machine is not true any more; its DBIRTH is due."""
+        self._alive.discard(machine)
 
     @property
     def unborn(self) -> tuple[str, ...]:
@@ -240,7 +263,8 @@ class SparkplugNode:
         try:
             parsed = parse_topic(topic)
             if parsed.message_type is MessageType.DCMD:
-                return [IgnoredCommand("nothing of a machine can be written")]
+                content = decode_payload(payload).metrics
+                return [self._machine_command(parsed.machine or "", metric) for metric in content]
             if parsed.message_type is not MessageType.NCMD:
                 return [IgnoredCommand(f"not a command: {parsed.message_type}")]
             content = decode_payload(payload).metrics
@@ -258,9 +282,19 @@ class SparkplugNode:
                 return AcknowledgedCommand(*parse_acknowledged(value))
             if name == metrics.OUTBOX_REJECTED and isinstance(value, str):
                 return RejectedCommand(*parse_rejected(value))
+            if name == metrics.EVIDENCE_REQUEST and isinstance(value, str):
+                return EvidenceWanted(parse_request(value))
         except ContractError as error:
             return IgnoredCommand(str(error))
         return IgnoredCommand(f"{name or 'an unknown alias'} cannot be written")
+
+    def _machine_command(self, machine: str, metric: Metric) -> Command:
+        declared = self._machines.get(machine, {})
+        name = metric.name or next((name for name, one in declared.items() if one.alias == metric.alias), "")
+        value = metric.value
+        if name == metrics.LEARNING_SINCE and declared and isinstance(value, int) and 0 <= value <= LATEST_MS:
+            return RelearnWanted(machine, int(value))
+        return IgnoredCommand(f"{name or 'an unknown alias'} of machine {machine!r} cannot be written")
 
     def _message(self, kind: MessageType, machine: str | None, content: tuple[Metric, ...], now_ms: int) -> Message:
         payload = encode_payload(Payload(timestamp_ms=now_ms, seq=self._seq, metrics=content))

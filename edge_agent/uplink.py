@@ -20,7 +20,15 @@ from typing import TYPE_CHECKING, Final
 from edge_agent.backoff import Backoff
 from edge_agent.errors import UplinkError
 from edge_agent.mqtt_session import Session
-from edge_agent.sparkplug_node import AcknowledgedCommand, IgnoredCommand, Rebirth, RejectedCommand, read_host_state
+from edge_agent.sparkplug_node import (
+    AcknowledgedCommand,
+    EvidenceWanted,
+    IgnoredCommand,
+    Rebirth,
+    RejectedCommand,
+    RelearnWanted,
+    read_host_state,
+)
 from models.contract.errors import ContractError
 from models.contract.topics import state_topic
 from models.contract.vocabulary import DropReason
@@ -58,6 +66,7 @@ class Uplink:
         lanes: the order of sending.
         host_id: of the host whose acknowledgement counts.
         before_birth: is called before each birth to bring the node's own values up to date.
+        wanted: is told what the host wants of the machines; must not take long.
         tell: is told, in one line, what a person should know.
     """
 
@@ -70,6 +79,7 @@ class Uplink:
         *,
         host_id: str,
         before_birth: Callable[[int], None],
+        wanted: Callable[[EvidenceWanted | RelearnWanted], None],
         tell: Callable[[str], None],
     ) -> None:
         self._broker = broker
@@ -79,6 +89,7 @@ class Uplink:
         self._state_topic = state_topic(host_id)
         self._host: HostState | None = None
         self._before_birth = before_birth
+        self._wanted = wanted
         self._tell = tell
         self._session: Session | None = None
         self._bytes_before = 0
@@ -114,6 +125,11 @@ class Uplink:
     def connect(self, machine: str) -> None:
         """Say that a machine's source delivers; it is born before its next record is sent."""
         self._node.connect(machine)
+        self.wake()
+
+    def bear_again(self, machine: str) -> None:
+        """Say that a machine's birth must be said again, because a value in it has changed."""
+        self._node.bear_again(machine)
         self.wake()
 
     def disconnect(self, machine: str) -> None:
@@ -232,6 +248,8 @@ class Uplink:
                 size = sum(last - first + 1 for first, last in ranges.bounds)
                 counts[name] = counts.get(name, 0) + min(size, 2**32)
             self._tell(f"the cloud could not use some records: {', '.join(r.value for r in command.rejected)}")
+        elif isinstance(command, EvidenceWanted | RelearnWanted):
+            self._wanted(command)
         elif isinstance(command, IgnoredCommand):
             counts["ignored_commands"] = counts.get("ignored_commands", 0) + 1
 

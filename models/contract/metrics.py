@@ -42,6 +42,7 @@ CONFIG_TARGET: Final = "Config/Target"
 CLOCK_QUALITY: Final = "Clock/Quality"
 CLOCK_OFFSET: Final = "Clock/Offset"
 EVIDENCE_REQUEST: Final = "Evidence/Request"
+"""Written by the host: the alarm whose moment it wants, `models.contract.kept_moment.MomentRequest`."""
 HEALTH_GATEWAY: Final = "Health/Gateway"
 HEALTH_OUTBOX_BYTES: Final = "Health/OutboxBytes"
 HEALTH_CPU_PERCENT: Final = "Health/CpuPercent"
@@ -61,6 +62,9 @@ ZONE: Final = "Zone"
 LEARNING_PROGRESS: Final = "Learning/Progress"
 ALARM_RECORD: Final = "Alarm/Record"
 EVIDENCE_CHUNK: Final = "Evidence/Chunk"
+LEARNING_SINCE: Final = "Learning/Since"
+"""Only in births, and written by the host: what is normal is learnt from data after this time, ms UTC; 0: from the
+first."""
 MAX_SUFFIX: Final = "/Max"
 
 
@@ -112,6 +116,7 @@ _MACHINE: Final = (
     MetricDefinition(LEARNING_PROGRESS, DataType.FLOAT),
     MetricDefinition(ALARM_RECORD, DataType.STRING),
     MetricDefinition(EVIDENCE_CHUNK, DataType.BYTES),
+    MetricDefinition(LEARNING_SINCE, DataType.INT64),
 )
 
 UNALIASED_METRICS: Final = (MetricDefinition(BDSEQ, DataType.INT64), MetricDefinition(REBIRTH, DataType.BOOLEAN))

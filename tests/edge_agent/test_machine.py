@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 from support.bearing_signals import impacts, noise
 
-from edge_agent.machine import MachineSetup, MachineWatch
+from edge_agent.machine import MachineWatch
+from edge_agent.machine_setup import MachineSetup
 from models.contract.encoding import from_record
 from models.contract.evidence import join_evidence, unpack_evidence
+from models.contract.kept_moment import kept_moment
 from models.contract.records import AlarmReport, EvidencePart, Summary
 from models.contract.vocabulary import AlarmState, ClockQuality, DiagnosisLabel, FailureFamily
 from models.diagnosis.bearings import Bearing
@@ -193,3 +195,70 @@ def test_memory_that_cannot_be_read_is_begun_anew(data):
     watch = MachineWatch(_setup(), data)
     assert not watch.restarted
     assert watch.next_needed_index == 0
+
+
+async def _moments(watch, blocks):
+    found = []
+    for block in blocks:
+        found += (await watch.take(block, ClockQuality.SYNCHRONISED)).moments
+    return found
+
+
+async def test_the_moment_around_an_alarm_is_kept_with_as_much_after_it_as_before():
+    watch = MachineWatch(_setup())
+    (moment,) = await _moments(watch, _blocks(_signal(40, fault_from_s=20.0)))
+    evidence = unpack_evidence(moment.package)
+    said = kept_moment(evidence.facts)
+    assert said is not None
+    raised_s, end_s = (ns / 1e9 - 1e9 for ns in (said.alarm_ns, moment.end_ns))
+    assert 20.5 < raised_s < 24.0
+    assert end_s - raised_s == pytest.approx(2.5, abs=0.26)
+    samples = {len(channel.waveform) for channel in evidence.channels}
+    assert samples == {round(5.0 * RATE_HZ)}
+
+
+async def test_a_moment_that_a_restart_interrupts_is_kept_all_the_same():
+    samples = _signal(40, fault_from_s=20.0)
+    watch = MachineWatch(_setup())
+    blocks = list(_blocks(samples))
+    for block in blocks:
+        step = await watch.take(block, ClockQuality.SYNCHRONISED)
+        if _contents(step.records, AlarmReport):
+            break
+    watch = MachineWatch(_setup(), watch.memory_bytes())
+    (moment,) = await _moments(watch, _blocks(samples, watch.next_needed_index))
+    assert kept_moment(unpack_evidence(moment.package).facts) is not None
+
+
+async def test_a_stream_that_ends_right_after_an_alarm_leaves_its_moment():
+    watch = MachineWatch(_setup())
+    moments = await _moments(watch, _blocks(_signal(23.0, fault_from_s=20.0)))
+    assert moments == []
+    (moment,) = await watch.last_moments(ClockQuality.SYNCHRONISED)
+    assert moment.alarm_id
+    assert await watch.last_moments(ClockQuality.SYNCHRONISED) == ()
+
+
+async def test_after_a_part_was_replaced_everything_is_learnt_anew_and_the_old_alarm_is_closed():
+    samples = _signal(40, fault_from_s=20.0)
+    watch = MachineWatch(_setup())
+    before = _contents(await _run(watch, _blocks(samples)), AlarmReport)[-1]
+    assert before.state is AlarmState.ACTIVE
+    since_ms = 10**12 + 40_000
+    closing = watch.relearn(since_ms)
+    (closed,) = _contents(closing, AlarmReport)
+    assert (closed.alarm_id, closed.state, closed.revision) == (
+        before.alarm_id,
+        AlarmState.RETURNED,
+        before.revision + 1,
+    )
+    assert closed.diagnosis == before.diagnosis
+    watch = MachineWatch(_setup(), watch.memory_bytes())
+    assert watch.learning_since_ms == since_ms
+    # Twice as loud as the machine was: with the old normal an alarm, with the new one what is normal.
+    louder = np.concatenate([samples, 2.0 * _signal(40, seed=2), 2.0 * _signal(40, fault_from_s=20.0, seed=3)], axis=1)
+    records = await _run(watch, _blocks(louder, watch.next_needed_index))
+    after = _contents(records, AlarmReport)
+    assert {alarm.since_ns // 10**9 - 10**9 for alarm in after} <= {99, 100, 101, 102}
+    assert {alarm.alarm_id for alarm in after} == {after[0].alarm_id} != {before.alarm_id}
+    assert after[0].occurrence == 1

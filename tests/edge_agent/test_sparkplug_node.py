@@ -6,10 +6,12 @@ import pytest
 
 from edge_agent.sparkplug_node import (
     AcknowledgedCommand,
+    EvidenceWanted,
     HostState,
     IgnoredCommand,
     Rebirth,
     RejectedCommand,
+    RelearnWanted,
     SparkplugNode,
     read_host_state,
 )
@@ -17,6 +19,7 @@ from models.contract import metrics
 from models.contract.acknowledgement import Ranges, format_acknowledged, format_rejected
 from models.contract.encoding import record_from_metrics
 from models.contract.errors import RecordError
+from models.contract.kept_moment import MomentRequest
 from models.contract.records import MetricValue
 from models.contract.sparkplug import DataType, Metric, Payload, decode_payload, encode_payload, typed_value
 from models.contract.vocabulary import RejectReason
@@ -244,3 +247,52 @@ def test_a_state_that_cannot_be_read_says_nothing(payload):
 
 def test_a_state_says_whether_and_since_when():
     assert read_host_state(b'{"online": true, "timestamp": 7}') == HostState(online=True, timestamp_ms=7)
+
+
+def test_a_moment_is_asked_for_by_the_asset_and_the_alarm(node):
+    wanted = MomentRequest("6f1c7a52-94a7-4f5f-8a0e-0d7a2f3c1b12", "6f1c7a52-94a7-4f5f-8a0e-0d7a2f3c1b13")
+    command = _command(Metric(name=metrics.EVIDENCE_REQUEST, datatype=DataType.STRING, value=wanted.text))
+    assert node.read_command(NCMD, command) == [EvidenceWanted(wanted)]
+
+
+@pytest.mark.parametrize("text", ["", "x", "a/b", "6f1c7a52-94a7-4f5f-8a0e-0d7a2f3c1b12/../../etc/passwd"])
+def test_a_request_that_names_no_alarm_is_ignored(node, text):
+    command = _command(Metric(name=metrics.EVIDENCE_REQUEST, datatype=DataType.STRING, value=text))
+    (ignored,) = node.read_command(NCMD, command)
+    assert isinstance(ignored, IgnoredCommand)
+
+
+@pytest.mark.parametrize("by", ["name", "alias"])
+def test_relearning_is_a_time_written_to_the_machine(node, by):
+    birth = _decoded(node.births(0, "inc", 1_000))[2]
+    alias = next(m.alias for m in birth.metrics if m.name == metrics.LEARNING_SINCE)
+    how = {"name": metrics.LEARNING_SINCE} if by == "name" else {"alias": alias}
+    command = _command(Metric(**how, datatype=DataType.INT64, value=1_700_000_000_000))
+    assert node.read_command("spBv1.0/plant/DCMD/gateway-1/fan-2", command) == [
+        RelearnWanted("fan-2", 1_700_000_000_000)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("machine", "value", "datatype"),
+    [
+        ("pump-9", 1_700_000_000_000, DataType.INT64),
+        ("fan-2", -1, DataType.INT64),
+        ("fan-2", "now", DataType.STRING),
+    ],
+)
+def test_relearning_without_a_machine_or_a_time_is_ignored(node, machine, value, datatype):
+    command = _command(Metric(name=metrics.LEARNING_SINCE, datatype=datatype, value=value))
+    (ignored,) = node.read_command(f"spBv1.0/plant/DCMD/gateway-1/{machine}", command)
+    assert isinstance(ignored, IgnoredCommand)
+
+
+def test_a_machine_is_born_again_when_what_its_birth_said_has_changed(node):
+    node.births(0, "inc", 1_000)
+    assert node.unborn == ()
+    node.set_value("fan-2", metrics.LEARNING_SINCE, 5, 2_000)
+    node.bear_again("fan-2")
+    assert node.unborn == ("fan-2",)
+    (birth,) = _decoded([node.machine_birth("fan-2", 2_000)])
+    assert next(m.value for m in birth.metrics if m.name == metrics.LEARNING_SINCE) == 5
+    assert node.unborn == ()

@@ -40,7 +40,7 @@ def broker(tmp_path, free_port):
 
 
 @asynccontextmanager
-async def running(opened, port, said=None, *, timeout_s=2.0, connected=True):
+async def running(opened, port, said=None, *, timeout_s=2.0, connected=True, wanted=None):
     """Run an uplink with a journal; stopped in the ordinary way at the end."""
     async with JournalThread(opened()) as disk:
         node = SparkplugNode("plant", "gateway-1", {"pump-1": metrics.machine_metrics([])}, [])
@@ -53,6 +53,7 @@ async def running(opened, port, said=None, *, timeout_s=2.0, connected=True):
             Lanes(50, timeout_s, 1e6, random.Random(1)),
             host_id=HOST_ID,
             before_birth=lambda _now_ms: None,
+            wanted=(wanted if wanted is not None else []).append,
             tell=(said if said is not None else []).append,
         )
         stop = asyncio.Event()
