@@ -7,7 +7,19 @@ from typing import TYPE_CHECKING, Final
 
 from fastapi import APIRouter, FastAPI
 
-from cloud.api import alarms, audit, events, gateways, labels, machines, operations, spectra
+from cloud.api import (
+    alarms,
+    audit,
+    events,
+    gateways,
+    labels,
+    machines,
+    measures,
+    models,
+    operations,
+    pictures,
+    spectra,
+)
 from cloud.api.problems import add_problem_documents
 from cloud.api.same_origin import SameOriginOnly
 from cloud.console import mount
@@ -18,8 +30,12 @@ if TYPE_CHECKING:
 PREFIX: Final = "/api/v1"
 RESOURCES: Final = (
     machines.router,
+    # Their fixed paths go before the ids of the ones behind them.
+    pictures.router,
     spectra.router,
+    measures.router,
     alarms.router,
+    models.router,
     labels.router,
     gateways.router,
     audit.router,

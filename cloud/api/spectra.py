@@ -76,10 +76,10 @@ def spectrum_document(row: Evidence) -> SpectrumDocument:
                 sample_rate_hz=channel.sample_rate_hz,
                 waveform=Waveform(
                     dt_s=1.0 / channel.sample_rate_hz,
-                    values=_short(channel.waveform.astype(np.float64) * channel.waveform_scale),
+                    values=short(channel.waveform.astype(np.float64) * channel.waveform_scale),
                 ),
-                spectrum=Bins(step_hz=channel.spectrum_step_hz, values=_short(channel.spectrum)),
-                envelope=Bins(step_hz=channel.envelope_step_hz, values=_short(channel.envelope)),
+                spectrum=Bins(step_hz=channel.spectrum_step_hz, values=short(channel.spectrum)),
+                envelope=Bins(step_hz=channel.envelope_step_hz, values=short(channel.envelope)),
             )
             for channel in evidence.channels
         ],
@@ -98,7 +98,7 @@ def spectrum_document(row: Evidence) -> SpectrumDocument:
     )
 
 
-def _short(values: NDArray[np.float32] | NDArray[np.float64]) -> list[float]:
+def short(values: NDArray[np.float32] | NDArray[np.float64]) -> list[float]:
     """Return numbers with as many digits as they are worth; not finite ones as 0, which JSON can hold."""
     finite = np.nan_to_num(np.asarray(values, np.float64), posinf=0.0, neginf=0.0)
     magnitude = np.floor(np.log10(np.abs(finite), out=np.zeros_like(finite), where=finite != 0))

@@ -1,0 +1,51 @@
+"""What the measures of the alarms are made of, from the book: when alarms became active, and which still are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from cloud.alarm_desk import DeskState
+from cloud.alarm_measures import Active, Annunciation
+from cloud.book.tables import Alarm, AlarmOccurrence
+from models.contract.vocabulary import AlarmState
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy import Engine
+
+WITHHELD = (DeskState.SHELVED, DeskState.SUPPRESSED, DeskState.OUT_OF_SERVICE)
+
+
+def annunciations(engine: Engine, from_ms: int, to_ms: int) -> Sequence[Annunciation]:
+    """Return when alarms became active in [from_ms, to_ms)."""
+    query = select(AlarmOccurrence.alarm_id, AlarmOccurrence.since_ms).where(
+        AlarmOccurrence.since_ms >= from_ms, AlarmOccurrence.since_ms < to_ms
+    )
+    with Session(engine) as session:
+        return [Annunciation(alarm_id, since_ms) for alarm_id, since_ms in session.execute(query)]
+
+
+def active_alarms(engine: Engine) -> Sequence[Active]:
+    """Return alarms that are active now and not withheld: nobody is asked for anything by those."""
+    query = select(Alarm.id, Alarm.since_ms).where(
+        Alarm.condition == AlarmState.ACTIVE, Alarm.state.not_in([state.value for state in WITHHELD])
+    )
+    with Session(engine) as session:
+        return [Active(alarm_id, since_ms) for alarm_id, since_ms in session.execute(query)]
+
+
+def alarms_by_id(engine: Engine) -> dict[str, Alarm]:
+    """Return all alarms; there is one for each cause, however often it occurred."""
+    with Session(engine) as session:
+        return {alarm.id: alarm for alarm in session.scalars(select(Alarm))}
+
+
+def models_of_alarms(engine: Engine) -> dict[str, str]:
+    """Return what raised the last alarm of each machine, by machine id."""
+    query = select(Alarm.machine_id, Alarm.model).order_by(Alarm.changed_ms)
+    with Session(engine) as session:
+        return dict(session.execute(query).tuples().all())
