@@ -23,8 +23,8 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from models.prognosis.crossing import crossing_points
 from models.prognosis.courses import COURSES
+from models.prognosis.crossing import crossing_points
 from models.prognosis.degradation import Design, Explanations, design_at, explain
 from models.prognosis.errors import TrendError
 from models.prognosis.trend import Trend, record_of, trend_of
