@@ -231,7 +231,8 @@ def _without_nul(
     _connection: object, _cursor: object, statement: str, parameters: Any, _context: object, executemany: object
 ) -> tuple[str, Any]:
     """Write U+FFFD for U+0000, which SQLite keeps and PostgreSQL refuses: one sign must not hold up a batch."""
-    if executemany:
+    # Several rows in one statement come as one flat row, and so does what is no "many" at all.
+    if executemany and parameters and not isinstance(parameters[0], str | int | float | bytes | bool | None):
         return statement, [_clean(row) for row in parameters]
     return statement, _clean(parameters)
 

@@ -13,8 +13,8 @@ from cloud.book.answering import answer
 from cloud.desk_clock import run_desk_clock
 
 
-def test_pages_are_told_of_a_shelving_that_ended(tmp_path):
-    with bench(tmp_path / "cloud") as cloud:
+def test_pages_are_told_of_a_shelving_that_ended(tmp_path, book_database):
+    with bench(tmp_path / "cloud", book=book_database.url) as cloud:
         gateway = pump_gateway()
         cloud.arrive(*gateway.births(cloud.now_ms))
         cloud.arrive(gateway.record(alarm(), 0))

@@ -27,8 +27,8 @@ HOUR_MS = 3_600_000
 
 
 @pytest.fixture
-def cloud(tmp_path):
-    with bench(tmp_path / "cloud") as made:
+def cloud(tmp_path, book_database):
+    with bench(tmp_path / "cloud", book=book_database.url) as made:
         yield made
 
 

@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from sqlalchemy import Engine
+from sqlalchemy import URL, Engine
 from support.contract_examples import ASSET, FEATURE_HASH, FEATURES, GATEWAY_ASSET, INCARNATION, START_NS
 from support.simulated_gateway import Sent, SimulatedGateway, SimulatedMachine
 
@@ -107,13 +107,13 @@ def _empty_book() -> bytes:
 
 
 @contextmanager
-def bench(directory: Path, now_ms: int = NOW_MS, **retention: float) -> Iterator[Bench]:
-    """Open the stores of a directory as a starting cloud does, connected to a broker."""
+def bench(directory: Path, now_ms: int = NOW_MS, book: URL | None = None, **retention: float) -> Iterator[Bench]:
+    """Open the stores of a directory as a starting cloud does, connected to a broker; the book elsewhere if told."""
     directory.mkdir(parents=True, exist_ok=True)
-    book = directory / "book.sqlite"
-    if not book.exists():
-        book.write_bytes(_empty_book())
-    engine = open_book(book_url(book))
+    file = directory / "book.sqlite"
+    if book is None and not file.exists():
+        file.write_bytes(_empty_book())
+    engine = open_book(book or book_url(file))
     trends = SqliteTrendStore(directory / "trends.sqlite", RetentionSettings(**retention))
     status = Status(broker_connected=True)
     try:

@@ -1,8 +1,9 @@
 """A real PostgreSQL in a directory of its own, one for a whole run, and a book in it for each test.
 
 `postgres_server` starts it once: superuser "plantpulse" with a password, on loopback and on a Unix socket. Books are
-copies of a migrated template, because migrating takes longer than a test. Everything is as in a plant, fsync
-included: what these tests promise is that nothing acknowledged is lost.
+copies of a migrated template, because migrating takes longer than a test. That server does without fsync: its tests
+ask whether both databases mean the same, and a database per test would be a hundred waits for the disk. Tests of
+crashes run a server of their own, as in a plant (`running_postgres(durable=True)`).
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ def _programs() -> Path:
 class PostgresServer:
     """One server; `restart` ends it as a crash does and starts it again on the same port."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, *, durable: bool) -> None:
         """Make the cluster; `start` runs it."""
         self.port = port
         # Not under pytest's own directory: only its owner may enter that, and the server refuses to be root.
@@ -59,6 +60,7 @@ class PostgresServer:
             file.write(
                 f"port = {port}\nlisten_addresses = '127.0.0.1'\nunix_socket_directories = '{self.directory}'\n"
                 "shared_buffers = 64MB\nmax_connections = 60\nlog_min_messages = fatal\n"
+                f"fsync = {'on' if durable else 'off'}\n"
             )
 
     def start(self) -> None:
@@ -120,11 +122,11 @@ class PostgresServer:
 
 
 @contextlib.contextmanager
-def running_postgres() -> Iterator[PostgresServer]:
+def running_postgres(*, durable: bool) -> Iterator[PostgresServer]:
     """Run a server of one's own."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = int(probe.getsockname()[1])
-    server = PostgresServer(port)
+    server = PostgresServer(port, durable=durable)
     try:
         server.start()
         yield server
@@ -136,7 +138,7 @@ def running_postgres() -> Iterator[PostgresServer]:
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[PostgresServer]:
     """Return the server of this run, with a migrated and empty book to copy."""
-    with running_postgres() as server:
+    with running_postgres(durable=False) as server:
         server.execute(f"CREATE DATABASE {TEMPLATE}")
         open_book(server.url(TEMPLATE)).dispose()
         yield server

@@ -32,8 +32,8 @@ class Api:
 
 
 @pytest.fixture
-async def api(tmp_path):
-    with bench(tmp_path / "cloud") as cloud:
+async def api(tmp_path, book_database):
+    with bench(tmp_path / "cloud", book=book_database.url) as cloud:
         hub = EventHub(asyncio.get_running_loop())
         context = ApiContext(cloud.engine, cloud.book, cloud.trends, hub, cloud.status, lambda: cloud.now_ms)
         transport = httpx.ASGITransport(create_application(context))
