@@ -1,6 +1,8 @@
 """The composition root: stores, then what fills them, then what shows them; stopped in the other order.
 
 hold the data directory → bind the port → open trends and book → HTTP → ingest → broker
+
+A book whose server does not answer yet stops nothing: pages say so, and what follows waits for it.
 """
 
 from __future__ import annotations
@@ -10,14 +12,18 @@ import queue
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING, Final
 
 from cloud.api.application import create_application
 from cloud.api.context import ApiContext
-from cloud.book.opening import book_url, open_book
+from cloud.book.opening import book_engine, prepare_book
 from cloud.book.reading import BookReader
+from cloud.book.settings import book_address
 from cloud.data_directory import held_data_directory
 from cloud.desk_clock import run_desk_clock
+from cloud.errors import StoreError
 from cloud.event_hub import EventHub
 from cloud.http_server import bind, serve_http
 from cloud.ingest import Ingest, Surroundings, run_ingest
@@ -30,6 +36,9 @@ if TYPE_CHECKING:
 
     from cloud.configuration import CloudSettings
     from cloud.planning import Arrival
+
+RETRY_S: Final = 2.0
+"""How often a server that did not answer at the start is asked again; one that restarts takes a few seconds."""
 
 
 def wall_clock_ms() -> int:
@@ -49,13 +58,14 @@ async def serve(
 
     Raises:
         DataDirectoryError: the stores cannot be opened, or another cloud uses them.
+        BookAddressError: the server of the book refuses us.
         AddressError: the HTTP address cannot be listened on.
     """
     with held_data_directory(settings.cloud.data_dir) as directory:
         listener = bind(settings.http)
         address = "http://{}:{}".format(*listener.getsockname()[:2])
         trends = SqliteTrendStore(directory / "trends.sqlite", settings.retention)
-        engine = open_book(book_url(directory / "book.sqlite"))
+        engine = book_engine(book_address(settings.book, directory))
         status = Status(broker=f"{settings.mqtt.host}:{settings.mqtt.port}", waiting_limit=settings.mqtt.queue_messages)
         hub = EventHub(asyncio.get_running_loop())
         app = create_application(ApiContext(engine, BookReader(engine), trends, hub, status, wall_clock_ms))
@@ -73,18 +83,28 @@ async def serve(
             inbox, link.send, hub.tell, wall_clock_ms, time.monotonic, halt, settings.retention.spectrum_days
         )
         up = asyncio.Event()
+
+        def take_up() -> Ingest:
+            prepare_book(engine)
+            return Ingest(trends, engine, status, settings.mqtt.reorder_ms)
+
         try:
+            ingest = await _tried(take_up, status)
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(serve_http(app, listener, stop, up), name="http")
                 await up.wait()
                 started(address)
-                ingest = await asyncio.to_thread(Ingest, trends, engine, status, settings.mqtt.reorder_ms)
-                tasks.create_task(_in_thread("ingest", halt, lambda: run_ingest(ingest, status, around)), name="ingest")
-                tasks.create_task(
-                    _in_thread("desk", halt, lambda: run_desk_clock(engine, hub.tell, wall_clock_ms, halt)),
-                    name="desk",
-                )
-                tasks.create_task(_in_thread("broker", halt, lambda: link.run(halt)), name="broker")
+                while ingest is None and not stop.is_set():
+                    with suppress(TimeoutError):
+                        await asyncio.wait_for(stop.wait(), RETRY_S)
+                    ingest = await _tried(take_up, status)
+                if ingest is not None:
+                    for name, work in (
+                        ("ingest", partial(run_ingest, ingest, status, around)),
+                        ("desk", partial(run_desk_clock, engine, hub.tell, wall_clock_ms, halt)),
+                        ("broker", partial(link.run, halt)),
+                    ):
+                        tasks.create_task(_in_thread(name, halt, work), name=name)
                 await stop.wait()
                 halt.set()
                 link.wake()
@@ -94,6 +114,17 @@ async def serve(
             listener.close()
             trends.close()
             engine.dispose()
+
+
+async def _tried(take_up: Callable[[], Ingest], status: Status) -> Ingest | None:
+    """Return what takes records in, or None while the server of the book does not answer."""
+    try:
+        ingest = await asyncio.to_thread(take_up)
+    except StoreError as error:
+        status.store_problem = str(error)
+        return None
+    status.store_problem = None
+    return ingest
 
 
 async def _in_thread(name: str, halt: threading.Event, work: Callable[[], None]) -> None:

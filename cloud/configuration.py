@@ -12,6 +12,9 @@
     port = 8080
     [retention]
     summary_days = 35
+    [book]                          # left out: a file in data_dir (`cloud.book.settings`)
+    url = "postgresql://plantpulse@db.example/plantpulse"
+    password_file = "book.password"
 
 An error names the file, the line where it can be found, the key, and for an unknown key the nearest known one.
 """
@@ -23,6 +26,7 @@ from typing import Annotated, Final
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from cloud.book.settings import BookSettings
 from models.contract.errors import TopicError
 from models.contract.strict_toml import parse, read_text
 from models.contract.topics import check_id
@@ -115,14 +119,20 @@ class CloudSettings(_Section):
     mqtt: MqttSettings = MqttSettings()
     http: HttpSettings = HttpSettings()
     retention: RetentionSettings = RetentionSettings()
+    book: BookSettings = BookSettings()
 
 
 def read_configuration(path: Path) -> CloudSettings:
-    """Return the settings of a TOML file; a relative data directory starts at the file's folder.
+    """Return the settings of a TOML file; relative paths start at the file's folder.
 
     Raises:
         ConfigurationError: the file cannot be read, is no TOML, or says something that cannot be used.
     """
     settings, _ = parse(read_text(path), str(path), CloudSettings)
     data_dir = (path.parent / settings.cloud.data_dir.expanduser()).resolve()
-    return settings.model_copy(update={"cloud": settings.cloud.model_copy(update={"data_dir": data_dir})})
+    book = settings.book
+    if book.password_file is not None:
+        password_file = (path.parent / book.password_file.expanduser()).resolve()
+        book = book.model_copy(update={"password_file": password_file})
+    changed = {"cloud": settings.cloud.model_copy(update={"data_dir": data_dir}), "book": book}
+    return settings.model_copy(update=changed)
