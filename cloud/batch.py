@@ -65,7 +65,11 @@ class NodeBorn:
 
 @dataclass(frozen=True, slots=True)
 class DeviceBorn:
-    """A device was born; asset id and facts are None for a foreign one."""
+    """A device was born; asset id and facts are None for a foreign one.
+
+    Attributes:
+        learning_since_ms: what is normal was learnt from data after this; 0: from the first.
+    """
 
     node: NodeId
     device: str
@@ -73,6 +77,7 @@ class DeviceBorn:
     asset_id: str | None
     facts: MachineFacts | None
     features: tuple[tuple[str, str | None], ...]
+    learning_since_ms: int
     payload: bytes
     received_ms: int
 
@@ -112,6 +117,7 @@ class StoredPart:
 
     node: NodeId
     part: EvidencePart
+    received_ms: int
 
 
 @dataclass(frozen=True, slots=True)

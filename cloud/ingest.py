@@ -13,6 +13,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from cloud.book.requests import still_wanted
 from cloud.book.writing import BookWriter
 from cloud.errors import StoreError
 from cloud.planning import Arrival, Message, Planner
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from cloud.batch import Batch, OutboxKey
+    from cloud.book.requests import Wanted
     from cloud.event_hub import Change
     from cloud.sparkplug_outcomes import NodeId
     from cloud.status import Status
@@ -44,6 +46,11 @@ GATHER_S: Final = 0.1
 ACKNOWLEDGE_MS: Final = 200
 ACKNOWLEDGE_RECORDS: Final = 500
 """wire.md 2: at most every 200 ms or 500 records."""
+
+LOOK_MS: Final = 1_000
+"""How often we look what people want of gateways: nobody notices a second."""
+TELL_AGAIN_MS: Final = 60_000
+"""A command may get lost, and what it asks for may take a while."""
 
 RANGES_PER_COMMAND: Final = limits.ACKNOWLEDGED_RANGES // 2
 """Half, so that the ranges of refused records fit beside those of stored ones."""
@@ -90,6 +97,9 @@ class Ingest:
             self._planner.remember(self._host.restore(conversation.node, conversation.births, conversation.seq))
         self._unsent: dict[OutboxKey, _Unsent] = defaultdict(_Unsent)
         self._sent_ms = 0
+        self._engine = engine
+        self._looked_ms = 0
+        self._told_ms: dict[Wanted, int] = {}
 
     def plan(self, arrivals: Sequence[Arrival], now_ms: int) -> Batch:
         """Return what arrivals want stored; call it once for each arrival, `store` until it succeeds."""
@@ -115,13 +125,33 @@ class Ingest:
         return batch.changes | in_book.changes
 
     def commands(self, batch: Batch, now_ms: int) -> list[Command]:
-        """Return what gateways are to be told after a batch: rebirths at once, acknowledgements when it is time."""
+        """Return what gateways are to be told after a batch: rebirths at once, the rest when it is time."""
         commands = [_command(*rebirth_command(node, now_ms)) for node in dict.fromkeys(batch.rebirths)]
         self._status.rebirth_requests += len(commands)
         waiting = sum(len(unsent.acknowledged) for unsent in self._unsent.values())
         if waiting and (now_ms - self._sent_ms >= ACKNOWLEDGE_MS or waiting >= ACKNOWLEDGE_RECORDS):
             self._sent_ms = now_ms
             commands += self._acknowledgements(now_ms)
+        if now_ms - self._looked_ms >= LOOK_MS:
+            self._looked_ms = now_ms
+            commands += self._wishes(now_ms)
+        return commands
+
+    def _wishes(self, now_ms: int) -> list[Command]:
+        """Return what people want of gateways that are there, and have not been told lately."""
+        try:
+            wanted = still_wanted(self._engine)
+        except StoreError:
+            # The next batch meets the same store and says so; what is wanted stays wanted.
+            return []
+        self._told_ms = {one: self._told_ms[one] for one in wanted if one in self._told_ms}
+        commands = []
+        for one in wanted:
+            if now_ms - self._told_ms.get(one, -TELL_AGAIN_MS) < TELL_AGAIN_MS:
+                continue
+            if (told := self._host.command(one.node, {one.metric: one.value}, now_ms, one.machine)) is not None:
+                self._told_ms[one] = now_ms
+                commands.append(_command(*told))
         return commands
 
     def prune(self, now_ms: int, spectrum_days: float) -> None:
@@ -149,7 +179,7 @@ class Ingest:
         self._status.acknowledgements += len(commands)
         return commands
 
-    def _tell(self, node: NodeId, texts: Iterable[dict[str, str]], now_ms: int) -> list[Command]:
+    def _tell(self, node: NodeId, texts: Iterable[dict[str, str | int]], now_ms: int) -> list[Command]:
         told = [self._host.command(node, values, now_ms) for values in texts]
         return [_command(*one) for one in told if one is not None]
 
@@ -240,10 +270,10 @@ def _store_until_it_succeeds(ingest: Ingest, batch: Batch, status: Status, aroun
             return changes
 
 
-def _texts(incarnation: str, unsent: _Unsent) -> Iterable[dict[str, str]]:
+def _texts(incarnation: str, unsent: _Unsent) -> Iterable[dict[str, str | int]]:
     """Yield the metrics of each command: what was refused first, so that it is counted before it is deleted."""
     for ranges in unsent.acknowledged.split(RANGES_PER_COMMAND):
-        values: dict[str, str] = {}
+        values: dict[str, str | int] = {}
         span = Ranges(((ranges.bounds[0][0], ranges.bounds[-1][1]),))
         rejected = {reason: numbers.intersection(span) for reason, numbers in unsent.rejected.items()}
         try:

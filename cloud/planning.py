@@ -217,7 +217,20 @@ class Planner:
                 if asset_id is not None and metric.name + metrics.MAX_SUFFIX in values
             )
             raw, at_ms = incoming.raw, incoming.received_ms
-            batch.lifecycle.append(DeviceBorn(node, born.machine, born.bd_seq, asset_id, facts, features, raw, at_ms))
+            since = values.get(metrics.LEARNING_SINCE)
+            batch.lifecycle.append(
+                DeviceBorn(
+                    node,
+                    born.machine,
+                    born.bd_seq,
+                    asset_id,
+                    facts,
+                    features,
+                    since if isinstance(since, int) else 0,
+                    raw,
+                    at_ms,
+                )
+            )
             if problem is not None:
                 refusal = RefusedRecordError(RejectReason.MALFORMED, problem)
                 self._quarantine(batch, _entry(incoming.topic.text, node, raw, refusal, at_ms))
@@ -278,7 +291,7 @@ class Planner:
             case AlarmReport():
                 batch.alarms.append(StoredAlarm(heard.node, content, record_id, late, at_ms))
             case EvidencePart():
-                batch.parts.append(StoredPart(heard.node, content))
+                batch.parts.append(StoredPart(heard.node, content, at_ms))
             case GatewayHealth():
                 if change.health is None or content.end_ns >= change.health.end_ns:
                     change.health = content

@@ -141,12 +141,17 @@ class SparkplugHost:
         session = self._sessions.get(node)
         return None if session is None or session.bd_seq is None else (session.next_seq - 1) % SEQ_RANGE
 
-    def command(self, node: NodeId, values: Mapping[str, str], now_ms: int) -> tuple[Topic, Payload] | None:
-        """Return the NCMD that writes these metrics, by alias where one was declared; None if no birth is known."""
+    def command(
+        self, node: NodeId, values: Mapping[str, str | int], now_ms: int, machine: str | None = None
+    ) -> tuple[Topic, Payload] | None:
+        """Return the command that writes these metrics of a node or of one of its machines; None if no birth is known.
+
+        Aliases are used where they were declared.
+        """
         session = self._sessions.get(node)
-        if session is None or not session.online or not session.believed or None not in session.declared:
+        if session is None or not session.online or not session.believed or machine not in session.declared:
             return None
-        declared = session.declared[None].by_name
+        declared = session.declared[machine].by_name
         written = []
         for name, value in values.items():
             known = declared.get(name)
@@ -161,7 +166,8 @@ class SparkplugHost:
                     timestamp_ms=now_ms,
                 )
             )
-        topic = Topic(node.group, MessageType.NCMD, node.gateway)
+        kind = MessageType.NCMD if machine is None else MessageType.DCMD
+        topic = Topic(node.group, kind, node.gateway, machine)
         return topic, Payload(timestamp_ms=now_ms, metrics=tuple(written))
 
     def receive(self, incoming: Incoming, now_ms: int) -> list[Outcome]:

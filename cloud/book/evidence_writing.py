@@ -9,16 +9,19 @@ from uuid import NAMESPACE_OID, uuid5
 
 from sqlalchemy import delete, select
 
+from cloud.book.requests import moment_came
 from cloud.book.tables import Evidence, EvidencePartRow, Machine
 from cloud.event_hub import Change, Subject
 from models.contract.errors import ContractError
 from models.contract.evidence import join_evidence, unpack_evidence
+from models.contract.kept_moment import kept_moment
 from models.contract.records import EvidencePart
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from cloud.batch import StoredPart
+    from models.contract.kept_moment import KeptMoment
 
 
 SPECTRUM_SUBJECT: Final = "spectrum"
@@ -26,11 +29,12 @@ SPECTRUM_SUBJECT: Final = "spectrum"
 
 
 class EvidenceState(StrEnum):
-    """How much of a package is there; a damaged one came whole and cannot be read."""
+    """How much of a package is there; a damaged one came whole and cannot be read, a refusal has nothing in it."""
 
     PARTIAL = "partial"
     COMPLETE = "complete"
     DAMAGED = "damaged"
+    REFUSED = "refused"
 
 
 def evidence_id(part: EvidencePart) -> str:
@@ -63,14 +67,16 @@ def write_part(session: Session, stored: StoredPart) -> tuple[set[Change], bool]
     session.flush()
     rows = session.scalars(select(EvidencePartRow).where(EvidencePartRow.evidence_id == key)).all()
     if len(rows) >= package.total:
-        _join(package, part, {row.part: row.data for row in rows})
+        moment = _join(package, part, {row.part: row.data for row in rows})
         session.execute(delete(EvidencePartRow).where(EvidencePartRow.evidence_id == key))
+        if moment is not None:
+            moment_came(session, part.asset_id, part.subject, moment, stored.received_ms)
     machine = session.get(Machine, part.asset_id)
     return ({Change(Subject.MACHINE, machine.id)} if machine else set()), True
 
 
-def _join(package: Evidence, last: EvidencePart, data: dict[int, bytes]) -> None:
-    """Make the package of its parts, if its digest fits and it can be read."""
+def _join(package: Evidence, last: EvidencePart, data: dict[int, bytes]) -> KeptMoment | None:
+    """Make the package of its parts, if its digest fits and it can be read; return which moment it is, if one."""
     parts = [
         EvidencePart(last.asset_id, last.machine, last.subject, last.end_ns, index, package.total, package.digest, one)
         for index, one in data.items()
@@ -80,9 +86,12 @@ def _join(package: Evidence, last: EvidencePart, data: dict[int, bytes]) -> None
         evidence = unpack_evidence(whole)
         # What the API could not send again is not whole either.
         json.dumps(dict(evidence.facts), allow_nan=False, ensure_ascii=False).encode()
+        moment = kept_moment(evidence.facts)
         package.channels = [channel.name for channel in evidence.channels]
     except (ContractError, ValueError, TypeError):
         package.state = EvidenceState.DAMAGED
-        return
+        return None
     package.package = whole
-    package.state = EvidenceState.COMPLETE
+    package.is_moment = moment is not None
+    package.state = EvidenceState.REFUSED if moment is not None and moment.refusal else EvidenceState.COMPLETE
+    return moment

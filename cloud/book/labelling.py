@@ -1,4 +1,7 @@
-"""What people found, written to the book: at an alarm, or in a stretch of a machine's time."""
+"""What people found, written to the book: at an alarm, or in a stretch of a machine's time.
+
+A part that was replaced makes another machine of it: its gateway is to learn what is normal anew.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from sqlalchemy.orm import Session
 from cloud import alarm_desk
 from cloud.book import audit_log
 from cloud.book.answering import answer_in
+from cloud.book.requests import want_relearning
 from cloud.book.tables import Alarm, AlarmName, AlarmOccurrence, Evidence, Label, Machine
 from cloud.book.transactions import writing
 from cloud.errors import NotFoundError
@@ -71,6 +75,8 @@ def label_alarm(engine: Engine, alarm_id: str, said: Said, at_ms: int) -> str:
         row.alarm_id, row.evidence_id = alarm.id, session.scalars(evidence).first()
         row.told, row.model = alarm.label, alarm.model
         session.add(row)
+        if said.part:
+            want_relearning(session, alarm.machine_id, said.by, at_ms)
         return alarm.id
 
 
@@ -86,6 +92,8 @@ def label_stretch(engine: Engine, machine_id: str, span_ms: tuple[int, int], sai
             raise NotFoundError("machine", machine_id)
         row = _row(machine_id, span_ms, said, at_ms)
         session.add(row)
+        if said.part:
+            want_relearning(session, machine_id, said.by, min(span_ms[1], at_ms))
         detail = {"finding": said.finding, "from_ms": row.from_ms, "to_ms": row.to_ms}
         session.flush()
         audit_log.append(session, at_ms=at_ms, who=said.by, what="machine.label", subject=machine_id, detail=detail)

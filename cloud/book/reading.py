@@ -115,7 +115,7 @@ class BookReader:
         query = (
             select(AlarmName.alarm_id, Evidence.state)
             .join(Evidence, Evidence.subject == AlarmName.edge_id)
-            .where(AlarmName.alarm_id.in_([alarm.id for alarm in alarms]))
+            .where(AlarmName.alarm_id.in_([alarm.id for alarm in alarms]), Evidence.is_moment.is_(False))
         )
         states: dict[str, str] = {}
         with Session(self._engine) as session:
@@ -124,8 +124,8 @@ class BookReader:
                     states[alarm_id] = state
         return states
 
-    def alarm_evidence(self, alarm_id: str) -> Evidence:
-        """Return the newest whole evidence package of an alarm.
+    def alarm_evidence(self, alarm_id: str, *, moment: bool = False) -> Evidence:
+        """Return the newest whole evidence package of an alarm, or of the moments that its gateway was asked for.
 
         Raises:
             NotFoundError: there is none (yet).
@@ -133,7 +133,7 @@ class BookReader:
         query = (
             select(Evidence)
             .join(AlarmName, Evidence.subject == AlarmName.edge_id)
-            .where(AlarmName.alarm_id == alarm_id, Evidence.state == "complete")
+            .where(AlarmName.alarm_id == alarm_id, Evidence.state == "complete", Evidence.is_moment.is_(moment))
             .order_by(Evidence.end_ms.desc())
             .limit(1)
         )
@@ -147,7 +147,7 @@ class BookReader:
         query = (
             select(Evidence)
             .options(defer(Evidence.package))
-            .where(Evidence.machine_id == machine_id, Evidence.state == "complete")
+            .where(Evidence.machine_id == machine_id, Evidence.state == "complete", Evidence.is_moment.is_(False))
             .order_by(Evidence.end_ms.desc(), Evidence.id.desc())
             .limit(limit)
         )
@@ -167,7 +167,7 @@ class BookReader:
         """
         query = select(Evidence).where(Evidence.machine_id == machine_id, Evidence.state == "complete")
         if evidence_id == "latest":
-            query = query.order_by(Evidence.end_ms.desc()).limit(1)
+            query = query.where(Evidence.is_moment.is_(False)).order_by(Evidence.end_ms.desc()).limit(1)
         else:
             query = query.where(Evidence.id == evidence_id)
         with Session(self._engine) as session:

@@ -234,6 +234,7 @@ class Evidence(Base):
     total: Mapped[int]
     state: Mapped[str] = mapped_column(String(16))
     channels: Mapped[list[Any]]
+    is_moment: Mapped[bool] = mapped_column(server_default=false(), default=False)
     package: Mapped[bytes | None]
 
     __table_args__ = (Index("ix_evidence_machine_id_end_ms", "machine_id", "end_ms"),)

@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session
 from cloud.batch import DeviceBorn, DeviceDied, GatewayChange, Lifecycle, NodeBorn, NodeDied, gateway_id
 from cloud.book.alarm_writing import write_alarm
 from cloud.book.evidence_writing import SPECTRUM_SUBJECT, write_part
+from cloud.book.requests import relearnt
 from cloud.book.tables import (
     QUARANTINE_DROPPED,
     Birth,
@@ -214,6 +215,7 @@ def _live(session: Session, event: Lifecycle) -> None:
             _keep_birth(session, key, event.device, event.bd_seq, event.received_ms, event.payload)
             if event.asset_id is not None:
                 _keep_machine(session, key, event.asset_id, event)
+                relearnt(session, event.asset_id, event.learning_since_ms, event.received_ms)
         case NodeDied():
             session.execute(update(Gateway).where(Gateway.id == key).values(online=False))
         case DeviceDied():

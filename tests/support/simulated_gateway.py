@@ -50,6 +50,7 @@ class SimulatedGateway:
     seq: int = 0
     sequence: int = 0
     first_alias: int = 1
+    learning_since_ms: int = 0
     aliases: dict[tuple[str | None, str], tuple[int, DataType]] = field(default_factory=dict)
 
     def births(self, now_ms: int) -> list[Sent]:
@@ -69,7 +70,11 @@ class SimulatedGateway:
         classes = [machine.facts.machine_class for machine in self.machines]
         sent = [self._birth(None, metrics.node_metrics(classes), values, own, now_ms)]
         for machine in self.machines:
-            values = {metrics.ASSET_ID: machine.asset_id, metrics.ASSET_FACTS: format_facts(machine.facts)}
+            values = {
+                metrics.ASSET_ID: machine.asset_id,
+                metrics.ASSET_FACTS: format_facts(machine.facts),
+                metrics.LEARNING_SINCE: self.learning_since_ms,
+            }
             sent.append(self._birth(machine.name, metrics.machine_metrics(machine.features), values, (), now_ms))
         return sent
 
