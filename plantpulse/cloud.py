@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import argparse
 
+    from sqlalchemy import URL
+
     from cloud.configuration import CloudSettings
 
 EXAMPLE = """example:
@@ -28,6 +30,10 @@ a configuration, with what is assumed where nothing is said:
   [http]
   host = "127.0.0.1"
   port = 8080
+where the book is on a PostgreSQL server (else it is a file in data_dir):
+  [book]
+  url = "postgresql://plantpulse@db.example:5432/plantpulse"
+  password_file = "book.password"       # or the environment: PLANTPULSE_BOOK_PASSWORD
 """
 
 
@@ -37,7 +43,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     for name, text in (
         ("serve", "run ingest, API and console in one process until Ctrl-C"),
-        ("check", "read the configuration, look at data directory and broker, and say what is wrong"),
+        ("check", "read the configuration, look at data directory, book and broker, and say what is wrong"),
         ("migrate", "bring the tables of the book up to date"),
     ):
         action = actions.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
@@ -89,38 +95,63 @@ def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
 
 
 def _check(settings: CloudSettings, *, as_json: bool) -> int:
-    import socket
-
-    from cloud.data_directory import held_data_directory
-
-    with held_data_directory(settings.cloud.data_dir):
-        pass
-    broker = f"{settings.mqtt.host}:{settings.mqtt.port}"
-    try:
-        socket.create_connection((settings.mqtt.host, settings.mqtt.port), timeout=3.0).close()
-        problem = None
-    except OSError as error:
-        problem = (
-            f"broker {broker} does not answer ({error.strerror or error}): start it, or set mqtt.host and mqtt.port"
-        )
-    if as_json:
-        print(json.dumps({"ok": problem is None, "problem": problem, "data_dir": str(settings.cloud.data_dir)}))
-    elif problem is None:
-        print(f"configuration, data directory {settings.cloud.data_dir} and broker {broker} are fine")
-    if problem is not None:
-        print(f"plantpulse cloud: {problem}", file=sys.stderr)
-    return 0 if problem is None else 1
-
-
-def _migrate(settings: CloudSettings, *, as_json: bool) -> int:
-    from cloud.book.opening import book_url, open_book
+    from cloud.book.settings import book_address, shown
     from cloud.data_directory import held_data_directory
 
     with held_data_directory(settings.cloud.data_dir) as directory:
-        path = directory / "book.sqlite"
-        open_book(book_url(path)).dispose()
+        address = book_address(settings.book, directory)
+        problems = [found for found in (_book_problem(address), _broker_problem(settings)) if found]
+    broker = f"{settings.mqtt.host}:{settings.mqtt.port}"
+    problem = "; ".join(problems) or None
     if as_json:
-        print(json.dumps({"book": str(path)}))
+        found = {"ok": not problems, "problem": problem, "data_dir": str(settings.cloud.data_dir)}
+        print(json.dumps(found | {"book": shown(address)}))
+    elif not problems:
+        print(f"configuration, data directory {settings.cloud.data_dir}, book and broker {broker} are fine")
+    for one in problems:
+        print(f"plantpulse cloud: {one}", file=sys.stderr)
+    return 1 if problems else 0
+
+
+def _book_problem(address: URL) -> str | None:
+    """Return what is wrong with the server of the book; a file is made and migrated when a cloud starts."""
+    from cloud.book.opening import book_engine, check_book
+    from models.contract.errors import PlantpulseError
+
+    if address.get_backend_name() == "sqlite":
+        return None
+    engine = book_engine(address)
+    try:
+        check_book(engine)
+    except PlantpulseError as error:
+        return str(error)
+    finally:
+        engine.dispose()
+    return None
+
+
+def _broker_problem(settings: CloudSettings) -> str | None:
+    import socket
+
+    broker = f"{settings.mqtt.host}:{settings.mqtt.port}"
+    try:
+        socket.create_connection((settings.mqtt.host, settings.mqtt.port), timeout=3.0).close()
+    except OSError as error:
+        return f"broker {broker} does not answer ({error.strerror or error}): start it, or set mqtt.host and mqtt.port"
+    return None
+
+
+def _migrate(settings: CloudSettings, *, as_json: bool) -> int:
+    from cloud.book.opening import open_book
+    from cloud.book.settings import book_address, shown
+    from cloud.data_directory import held_data_directory
+
+    with held_data_directory(settings.cloud.data_dir) as directory:
+        address = book_address(settings.book, directory)
+        open_book(address).dispose()
+    book = address.database if address.get_backend_name() == "sqlite" else shown(address)
+    if as_json:
+        print(json.dumps({"book": book}))
     else:
-        print(f"{path} is up to date")
+        print(f"{book} is up to date")
     return 0

@@ -20,6 +20,7 @@ from cloud.book.transactions import WRITER_LOCK, reason
 from cloud.errors import BookAddressError, BookRefusedError, DataDirectoryError, StoreError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from sqlalchemy import URL, Engine
@@ -79,13 +80,23 @@ def prepare_book(engine: Engine) -> None:
         BookAddressError: the server refuses us, or its database cannot be used.
         StoreError: the server does not answer: try again.
     """
+    _translated(engine, lambda: migrate(engine))
+
+
+def check_book(engine: Engine) -> None:
+    """Look at a database without changing it; raises as `prepare_book` does."""
+    _translated(engine, lambda: None)
+
+
+def _translated(engine: Engine, then: Callable[[], None]) -> None:
+    """Look at a database and do the rest; say what is wrong with it."""
     is_file = engine.dialect.name == "sqlite"
     unusable = DataDirectoryError if is_file else BookAddressError
     where = engine.url.database if is_file else shown(engine.url)
     try:
         if not is_file:
             _check_server(engine)
-        migrate(engine)
+        then()
     except BookRefusedError as error:
         raise BookAddressError(str(error)) from error
     except (SQLAlchemyError, StoreError) as error:

@@ -115,7 +115,9 @@ def _connector(url: URL, answer_s: float | None) -> Callable[[], Any]:
                 cursor.execute(f"SET SESSION {setting} = {value}")
             cursor.close()
             connection.commit()
-        except (pg8000.Error, OSError) as error:
+        except Exception as error:  # the driver lets those of its own libraries through
+            if url.password is None and isinstance(error, AttributeError):
+                error = PermissionError(0, "it wants a password, and none is given")
             raise _unreachable(error, address) from error
         return connection
 
@@ -203,7 +205,8 @@ def _translator(address: str) -> Callable[[ExceptionContext], Exception | None]:
         is_broken = state.startswith(BROKEN) if state else isinstance(error, OSError) or _is_of_driver(error)
         if is_broken or state.startswith((*UNAVAILABLE, *REFUSED)):
             context.is_disconnect = is_broken
-            return StoreError(f"{address}: the book's server is not available ({words})")
+            kind = BookRefusedError if state.startswith(REFUSED) else StoreError
+            return kind(f"{address}: the book's server is not available ({words})")
         return None
 
     return translate
@@ -221,7 +224,7 @@ def _told(error: BaseException) -> tuple[str, str]:
     fields = error.args[0] if error.args else None
     if isinstance(fields, dict):
         return str(fields.get("C", "")), str(fields.get("M", "no reason given"))
-    cause = error.__cause__
+    cause = error if isinstance(error, OSError) else error.__cause__
     if isinstance(cause, OSError):
         return "", cause.strerror or str(cause) or type(cause).__name__
     return "", str(error).split(" (timeout is")[0] or type(error).__name__
