@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import re
 import time
+import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote
@@ -78,7 +79,10 @@ def open_target(name: str, address: str, timeout_s: float) -> AppriseTarget:
     logger.addHandler(logging.NullHandler())
     scheme = address.partition("://")[0].lower()
     plugins: Any = manager_plugins.NotificationManager
-    known = plugins().schemas()
+    with warnings.catch_warnings():
+        # Reading the services, some of them use what Python will drop: nothing that the plant can do about.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        known = plugins().schemas()
     if "://" not in address or scheme not in known:
         shown = scheme if re.fullmatch(r"[a-z][a-z0-9]{0,19}", scheme) else "it"
         raise ConfigurationError(

@@ -189,8 +189,9 @@ class Courier:
 class Notifier:
     """Decides and wakes; `run` belongs to one thread.
 
-    Raises:
-        StoreError: the queue cannot be taken up.
+    Args:
+        office: what couriers work with.
+        targets: by name, opened.
     """
 
     def __init__(self, office: Office, targets: Mapping[str, Target]) -> None:
@@ -203,9 +204,22 @@ class Notifier:
         }
         self._woken = threading.Event()
         self._latest_ms = office.now_ms()
-        begin_reading(office.engine, self._latest_ms)
-        recover(office.engine, self._latest_ms)
-        fail_without_target(office.engine, targets.keys(), self._latest_ms)
+
+    @property
+    def office(self) -> Office:
+        """Return what couriers work with."""
+        return self._office
+
+    def take_up(self) -> None:
+        """Take up the queue as the last process left it, before anything can be raised; once the book is there.
+
+        Raises:
+            StoreError: it could not be.
+        """
+        now_ms = self._office.now_ms()
+        begin_reading(self._office.engine, now_ms)
+        recover(self._office.engine, now_ms)
+        fail_without_target(self._office.engine, self._couriers.keys(), now_ms)
 
     def wake(self) -> None:
         """Say that an alarm has changed or a message was queued; may be called from any thread."""

@@ -7,7 +7,7 @@ passwords, so they never appear in a complaint.
 
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Final, Literal, Self
+from typing import Annotated, Final, Literal, Self, TypeVar
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
@@ -22,6 +22,8 @@ MAX_STEPS: Final = 2
 """Who has not answered after the second step will not be woken by a third."""
 
 DAYS_LISTED: Final = 366
+
+Thing = TypeVar("Thing")
 
 
 class _Section(BaseModel):
@@ -55,6 +57,26 @@ def _secret(value: object) -> object:
         # A ValueError, because only its text reaches the complaint; a TypeError would leave pydantic.
         raise ValueError("must be text")  # noqa: TRY004 - see above
     return value
+
+
+def _some(things: tuple[Thing, ...]) -> tuple[Thing, ...]:
+    """Return what is not empty; pydantic's own bound would repeat the whole table, addresses included."""
+    if not things:
+        raise ValueError("needs at least one")
+    return things
+
+
+def _tables(value: object) -> object:
+    """Refuse what is no list of tables without repeating it: it may be an address."""
+    if not isinstance(value, list | tuple) or not all(isinstance(one, dict | BaseModel) for one in value):
+        raise ValueError("must be tables: write [[notify.target]]")
+    return value
+
+
+def _at_most_two(steps: tuple[Thing, ...]) -> tuple[Thing, ...]:
+    if len(steps) > MAX_STEPS:
+        raise ValueError(f"has at most {MAX_STEPS} steps")
+    return steps
 
 
 def _web_address(value: str) -> str:
@@ -125,7 +147,7 @@ class StepSettings(_Section):
     """Who is told as well when nobody has answered for so long since the step before."""
 
     after_minutes: Minutes
-    to: Annotated[tuple[Name, ...], Field(min_length=1)]
+    to: Annotated[tuple[Name, ...], AfterValidator(_some)]
 
 
 Stop = Literal["acknowledged", "shelved", "returned"]
@@ -152,9 +174,9 @@ class RouteSettings(_Section):
     classes: tuple[str, ...] = ()
     priorities: tuple[Priority, ...] = ()
     shifts: tuple[Name, ...] = ()
-    to: Annotated[tuple[Name, ...], Field(min_length=1)]
+    to: Annotated[tuple[Name, ...], AfterValidator(_some)]
     digest: tuple[ClockText, ...] = ()
-    escalate: Annotated[tuple[StepSettings, ...], Field(max_length=MAX_STEPS)] = ()
+    escalate: Annotated[tuple[StepSettings, ...], AfterValidator(_at_most_two)] = ()
     stop_when: tuple[Stop, ...] = ("acknowledged", "shelved", "returned")
 
 
@@ -162,7 +184,7 @@ class ExtraSettings(_Section):
     """Hours of one day that the week does not have; also on a holiday."""
 
     day: date
-    hours: Annotated[tuple[SpanText, ...], Field(min_length=1)]
+    hours: Annotated[tuple[SpanText, ...], AfterValidator(_some)]
 
 
 class ShiftSettings(_Section):
@@ -176,7 +198,7 @@ class ShiftSettings(_Section):
     """
 
     name: Name
-    hours: Annotated[tuple[SpanText, ...], Field(min_length=1)]
+    hours: Annotated[tuple[SpanText, ...], AfterValidator(_some)]
     on_holidays: bool = False
     off: Annotated[tuple[date, ...], Field(max_length=DAYS_LISTED)] = ()
     extra: tuple[ExtraSettings, ...] = ()
@@ -198,8 +220,8 @@ class NotifySettings(_Section):
     give_up_hours: Annotated[float, Field(gt=0, le=720)] = 24.0
     link_hours: Annotated[float, Field(gt=0, le=720)] = 24.0
     holidays: Annotated[tuple[date, ...], Field(max_length=DAYS_LISTED)] = ()
-    target: Annotated[tuple[TargetSettings, ...], Field(min_length=1)]
-    route: Annotated[tuple[RouteSettings, ...], Field(min_length=1)]
+    target: Annotated[tuple[TargetSettings, ...], BeforeValidator(_tables), AfterValidator(_some)]
+    route: Annotated[tuple[RouteSettings, ...], AfterValidator(_some)]
     shift: tuple[ShiftSettings, ...] = ()
 
     @model_validator(mode="after")
