@@ -1,7 +1,8 @@
 """What becomes of an alarm: the gateway's reports on one side, what people do on the other. Pure.
 
 The gateway owns the condition (active, returned, how often, how bad), people own the answer: acknowledged, shelved
-until a time, out of service, suppressed while the machine is in maintenance, reset. Neither overwrites the other, so
+until a time, out of service, suppressed while the machine is in maintenance or in a state in which the plant has it
+suppressed by design, reset. Neither overwrites the other, so
 there is no conflict to resolve: the state that people see is computed from both (`Standing.state`), in this order:
 
 1. out of service, suppressed, shelved: nobody is asked for anything, but everything is still written down,
@@ -20,14 +21,25 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from cloud.errors import ConflictError
-from models.contract.vocabulary import AlarmState, DiagnosisLabel, Severity
+from models.contract.vocabulary import (
+    STEADY_PREFIX,
+    AlarmState,
+    DiagnosisLabel,
+    FailureFamily,
+    Severity,
+    is_steady,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from models.contract.records import AlarmReport
 
 NS_PER_MS: Final = 1_000_000
 LONGEST_SHELVING_MS: Final = 7 * 86_400_000
 """Whoever does not want an alarm for longer wants it out of service, and says so."""
+OPERATING_STATE: Final = "operating state"
+"""Who suppresses what the plant wants suppressed by design."""
 LATCHING: Final = Severity.DANGER
 """Returns of it are not trusted: a bearing about to break gets quieter before it does."""
 
@@ -289,6 +301,27 @@ def release(standing: Standing, by: str, at_ms: int) -> tuple[Standing, Timeline
         return None
     after = _wanted_again(replace(standing, suppression=None))
     return after, TimelineEntry(at_ms, by, Happening.NO_LONGER_SUPPRESSED, "")
+
+
+def suppress_by_another(standing: Standing, why: Withholding) -> tuple[Standing, TimelineEntry]:
+    """Return where an alarm stands that stays suppressed, for another reason than before."""
+    return replace(standing, suppression=why), TimelineEntry(why.at_ms, why.by, Happening.SUPPRESSED, why.reason)
+
+
+def by_design(
+    family: FailureFamily, operating_state: str, suppressed_in: Collection[str], at_ms: int
+) -> Withholding | None:
+    """Return why alarms of a family are suppressed in an operating state, None if they are not.
+
+    A sensor that is bad is bad in every state of the machine.
+
+    Source: ISA-18.2-2016, 3.1 *suppressed by design*: the plant says in which states an alarm means nothing.
+    """
+    is_meant = operating_state in suppressed_in or ("steady" in suppressed_in and is_steady(operating_state))
+    if family is FailureFamily.SENSOR or not is_meant:
+        return None
+    state = operating_state.removeprefix(STEADY_PREFIX)
+    return Withholding(OPERATING_STATE, at_ms, f"by design while the machine is {state}")
 
 
 def reset(standing: Standing, by: str, comment: str, at_ms: int) -> tuple[Standing, TimelineEntry]:

@@ -185,6 +185,15 @@ class Batch:
             stored.discard(identity)
         return counts
 
+    def newest_states(self) -> dict[str, tuple[str, int]]:
+        """Return the newest operating state of each machine by asset id, and when, ms UTC; what came late is old."""
+        newest: dict[str, tuple[str, int]] = {}
+        for _, one in self.summaries:
+            at_ms = one.summary.end_ns // 1_000_000
+            if not one.late and at_ms >= newest.get(one.summary.asset_id, ("", 0))[1]:
+                newest[one.summary.asset_id] = one.summary.operating_state, at_ms
+        return newest
+
     def is_empty(self) -> bool:
         """Return whether there is nothing to store."""
         return not (self.gateways or self.lifecycle or self.readings or self.quarantine or self.acknowledge)

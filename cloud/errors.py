@@ -11,6 +11,7 @@ PlantpulseError                      (models.contract.errors)
     │   └── BookRefusedError         the book's server refuses user, password or database
     ├── NotFoundError                nobody has that id: answer 404
     ├── ConflictError                the thing is in a state that forbids this: answer 409
+    ├── EditionError                 it was changed meanwhile: answer 412
     ├── RequestError                 a parameter cannot be used: answer 422
     ├── SignInError                  nobody knows who asks: answer 401
     ├── ForbiddenError               who asks may not: answer 403
@@ -67,6 +68,10 @@ class NotFoundError(CloudError):
 
 class ConflictError(CloudError):
     """The thing is in a state that forbids what was asked."""
+
+
+class EditionError(CloudError):
+    """Somebody has changed the thing since it was looked at."""
 
 
 class RequestError(CloudError):

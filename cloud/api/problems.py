@@ -10,7 +10,17 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from cloud.errors import CloudError, ConflictError, NotFoundError, RequestError, StoreError
+from cloud.errors import (
+    CloudError,
+    ConflictError,
+    EditionError,
+    ForbiddenError,
+    NotFoundError,
+    RequestError,
+    SignInError,
+    StoreError,
+    TooManyError,
+)
 
 if TYPE_CHECKING:
     from fastapi import FastAPI, Request
@@ -20,6 +30,10 @@ MEDIA_TYPE: Final = "application/problem+json"
 STATUS: Final[tuple[tuple[type[CloudError], HTTPStatus], ...]] = (
     (NotFoundError, HTTPStatus.NOT_FOUND),
     (ConflictError, HTTPStatus.CONFLICT),
+    (EditionError, HTTPStatus.PRECONDITION_FAILED),
+    (SignInError, HTTPStatus.UNAUTHORIZED),
+    (ForbiddenError, HTTPStatus.FORBIDDEN),
+    (TooManyError, HTTPStatus.TOO_MANY_REQUESTS),
     (RequestError, HTTPStatus.UNPROCESSABLE_ENTITY),
     (StoreError, HTTPStatus.SERVICE_UNAVAILABLE),
     (CloudError, HTTPStatus.INTERNAL_SERVER_ERROR),
@@ -40,23 +54,35 @@ def problem_body(status: HTTPStatus, detail: str) -> bytes:
     return json.dumps({"title": status.phrase, "status": int(status), "detail": detail}).encode()
 
 
+def _why(one: dict[str, Any]) -> str:
+    """Return what is wrong with one value in words."""
+    if one["type"] != "extra_forbidden":
+        return str(one["msg"])
+    is_who = one["loc"][-1] == "by"
+    return "unknown key" + ("; who does it is taken from your session or token" if is_who else "")
+
+
 def add_problem_documents(app: FastAPI) -> None:
     """Make an application answer every error with a problem document."""
 
     async def answer_cloud_error(request: Request, error: Exception) -> JSONResponse:
         status = next((status for kind, status in STATUS if isinstance(error, kind)), HTTPStatus.INTERNAL_SERVER_ERROR)
-        return problem(status, str(error), request.url.path)
+        answer = problem(status, str(error), request.url.path)
+        answer.headers.update(getattr(error, "headers", {}))
+        return answer
 
     async def answer_http_error(request: Request, error: Exception) -> JSONResponse:
         if not isinstance(error, HTTPException):  # pragma: no cover - the table below gives us no other
             raise error
         status = HTTPStatus(error.status_code)
-        return problem(status, str(error.detail), request.url.path)
+        answer = problem(status, str(error.detail), request.url.path)
+        answer.headers.update(error.headers or {})
+        return answer
 
     async def answer_bad_request(request: Request, error: Exception) -> JSONResponse:
         if not isinstance(error, RequestValidationError):  # pragma: no cover - the table below gives us no other
             raise error
-        wrong = [{"at": ".".join(map(str, one["loc"])), "why": one["msg"]} for one in error.errors()]
+        wrong = [{"at": ".".join(map(str, one["loc"])), "why": _why(one)} for one in error.errors()]
         detail = "; ".join(f"{one['at']}: {one['why']}" for one in wrong)
         return problem(HTTPStatus.UNPROCESSABLE_ENTITY, detail, request.url.path, errors=wrong)
 

@@ -10,6 +10,7 @@ from sqlalchemy import func, select
 from cloud.alarm_desk import report, suppress
 from cloud.batch import StoredAlarm, gateway_id
 from cloud.book.answering import keep_standing, standing_of, withholding
+from cloud.book.plant import advice_for, design_of
 from cloud.book.tables import Alarm, AlarmEvent, AlarmName, AlarmOccurrence, AlarmReportRow, Machine
 from cloud.event_hub import Change, Subject
 from cloud.integers import signed
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from cloud.alarm_desk import Reported, Standing, TimelineEntry
     from models.contract.records import AlarmReport
+    from models.contract.vocabulary import FailureFamily
 
 NS_PER_MS = 1_000_000
 
@@ -34,7 +36,7 @@ def write_alarm(session: Session, stored: StoredAlarm) -> set[Change]:
     known = session.get(AlarmName, told.alarm_id)
     standing = standing_of(alarm) if alarm is not None else None
     reported = report(standing, told, late=stored.late, gateway=gateway_id(stored.node))
-    standing, entries = _in_maintenance(session, told.asset_id, reported)
+    standing, entries = _withheld(session, told.asset_id, told.family, reported)
     if alarm is None:
         alarm = Alarm(id=told.alarm_id, machine_id=told.asset_id, component=told.component, family=told.family)
         alarm.occurrences = 0
@@ -76,12 +78,13 @@ def _alarm(session: Session, told: AlarmReport) -> Alarm | None:
     return session.scalars(select(Alarm).where(*identity)).first()
 
 
-def _in_maintenance(
-    session: Session, machine_id: str, reported: Reported
+def _withheld(
+    session: Session, machine_id: str, family: FailureFamily, reported: Reported
 ) -> tuple[Standing, tuple[TimelineEntry, ...]]:
-    """Return where the alarm stands, suppressed if its machine is in maintenance, and what its timeline gets."""
+    """Return where the alarm stands, suppressed if its machine's state says so, and what its timeline gets."""
     machine = session.get(Machine, machine_id)
     why = withholding(machine.maintenance) if machine is not None else None
+    why = why or design_of(machine, family)
     suppressed = suppress(reported.standing, why) if why is not None and reported.counts else None
     if suppressed is None:
         return reported.standing, reported.entries
@@ -95,7 +98,8 @@ def _describe(session: Session, alarm: Alarm, told: AlarmReport) -> None:
     diagnosis = told.diagnosis
     alarm.priority = alarm_priority(told.severity, criticality)
     alarm.sentence = diagnosis.sentence
-    alarm.next_step = diagnosis.next_step
+    # The plant knows its machines: what it says is to be done stands above what we say.
+    alarm.next_step = advice_for(session, machine, diagnosis.label) or diagnosis.next_step
     alarm.confidence = diagnosis.confidence
     alarm.channel = diagnosis.channel
     alarm.lines = [asdict(line) for line in diagnosis.evidence]

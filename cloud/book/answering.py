@@ -19,7 +19,7 @@ from cloud.book.tables import Alarm, AlarmEvent, AlarmName, Machine
 from cloud.book.transactions import writing
 from cloud.errors import ConflictError, NotFoundError
 from cloud.event_hub import Change, Subject
-from models.contract.vocabulary import AlarmState, DiagnosisLabel, Severity
+from models.contract.vocabulary import AlarmState, DiagnosisLabel, FailureFamily, Severity
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -147,7 +147,7 @@ def maintain(engine: Engine, machine_id: str, why: Withholding) -> set[Change]:
         machine = _machine(session, machine_id)
         machine.maintenance, machine.maintained_until_ms = asdict(why), why.until_ms
         detail = {"reason": why.reason, "until_ms": why.until_ms}
-        changes = _each_alarm(session, machine, lambda standing: alarm_desk.suppress(standing, why))
+        changes = each_alarm(session, machine, lambda _alarm, standing: alarm_desk.suppress(standing, why))
         audit_log.append(
             session, at_ms=why.at_ms, who=why.by, what="machine.maintain", subject=machine.id, detail=detail
         )
@@ -194,7 +194,14 @@ def end_what_is_over(engine: Engine, now_ms: int) -> set[Change]:
 
 def _end_maintenance(session: Session, machine: Machine, by: str, at_ms: int) -> set[Change]:
     machine.maintenance, machine.maintained_until_ms = None, None
-    return _each_alarm(session, machine, lambda standing: alarm_desk.release(standing, by, at_ms))
+    design = withholding(machine.design)
+
+    def released(alarm: Alarm, standing: Standing) -> tuple[Standing, TimelineEntry] | None:
+        if design is None or alarm.family == FailureFamily.SENSOR:
+            return alarm_desk.release(standing, by, at_ms)
+        return alarm_desk.suppress_by_another(standing, design)
+
+    return each_alarm(session, machine, released)
 
 
 def _audit_end_of_maintenance(session: Session, machine_id: str, by: str, at_ms: int) -> None:
@@ -202,12 +209,13 @@ def _audit_end_of_maintenance(session: Session, machine_id: str, by: str, at_ms:
     audit_log.append(session, at_ms=at_ms, who=by, what="machine.end_maintenance", subject=machine_id, detail={})
 
 
-def _each_alarm(
-    session: Session, machine: Machine, act: Callable[[Standing], tuple[Standing, TimelineEntry] | None]
+def each_alarm(
+    session: Session, machine: Machine, act: Callable[[Alarm, Standing], tuple[Standing, TimelineEntry] | None]
 ) -> set[Change]:
+    """Do something with each alarm of a machine that it changes, and return what changed."""
     changes = {Change(Subject.MACHINE, machine.id)}
     for alarm in session.scalars(select(Alarm).where(Alarm.machine_id == machine.id).with_for_update()):
-        if (done := act(standing_of(alarm))) is not None:
+        if (done := act(alarm, standing_of(alarm))) is not None:
             _change(session, alarm, done)
             changes |= _changed(alarm)
     return changes

@@ -96,7 +96,13 @@ class Birth(Base):
 
 
 class Machine(Base):
-    """A machine: measurement facts from its gateway's births, names and place from people."""
+    """A machine: measurement facts from its gateway's births, names and place from people.
+
+    Attributes:
+        edition: counts what people changed.
+        suppressed_in: operating states in which its alarms are suppressed by design.
+        design: why they are just now.
+    """
 
     __tablename__ = "machine"
 
@@ -114,6 +120,9 @@ class Machine(Base):
     first_seen_ms: Mapped[int]
     maintenance: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     maintained_until_ms: Mapped[int | None] = mapped_column(index=True)
+    edition: Mapped[int] = mapped_column(server_default="0", default=0)
+    suppressed_in: Mapped[list[Any] | None] = mapped_column(JSON(none_as_null=True))
+    design: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
 
 
 class Received(Base):

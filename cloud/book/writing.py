@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session
 from cloud.batch import DeviceBorn, DeviceDied, GatewayChange, Lifecycle, NodeBorn, NodeDied, gateway_id
 from cloud.book.alarm_writing import write_alarm
 from cloud.book.evidence_writing import SPECTRUM_SUBJECT, write_part
+from cloud.book.plant import follow_states
 from cloud.book.requests import relearnt
 from cloud.book.tables import (
     QUARANTINE_DROPPED,
@@ -139,6 +140,7 @@ class BookWriter:
                 return self._attempt[1]
             for event in batch.lifecycle:
                 _live(session, event)
+            written.changes |= follow_states(session, batch.newest_states())
             for alarm in batch.alarms:
                 changes = write_alarm(session, alarm)
                 written.duplicates[alarm.node] += not changes

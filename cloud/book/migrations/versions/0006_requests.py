@@ -1,4 +1,4 @@
-"""What the cloud asks of gateways: evidence on demand, relearning."""
+"""What people want of gateways, and what they say of machines: place, criticality, advice, suppression by design."""
 
 from __future__ import annotations
 
@@ -42,10 +42,27 @@ def upgrade() -> None:
     op.create_index(op.f("ix_relearning_done_ms"), "relearning", ["done_ms"], unique=False)
     with op.batch_alter_table("evidence", schema=None) as batch_op:
         batch_op.add_column(sa.Column("is_moment", sa.Boolean(), server_default=sa.false(), nullable=False))
+    op.create_table(
+        "advice",
+        sa.Column("machine_class", sa.String(length=128), nullable=False),
+        sa.Column("label", sa.String(length=32), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("by", sa.Text(), nullable=False),
+        sa.Column("at_ms", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("machine_class", "label", name=op.f("pk_advice")),
+    )
+    with op.batch_alter_table("machine", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("edition", sa.BigInteger(), server_default="0", nullable=False))
+        batch_op.add_column(sa.Column("suppressed_in", sa.JSON(none_as_null=True), nullable=True))
+        batch_op.add_column(sa.Column("design", sa.JSON(none_as_null=True), nullable=True))
 
 
 def downgrade() -> None:
     """Take the change back."""
+    with op.batch_alter_table("machine", schema=None) as batch_op:
+        for column in ("design", "suppressed_in", "edition"):
+            batch_op.drop_column(column)
+    op.drop_table("advice")
     with op.batch_alter_table("evidence", schema=None) as batch_op:
         batch_op.drop_column("is_moment")
     op.drop_table("relearning")
