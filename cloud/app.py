@@ -25,6 +25,7 @@ from cloud.data_directory import held_data_directory
 from cloud.desk_clock import run_desk_clock
 from cloud.errors import StoreError
 from cloud.event_hub import EventHub
+from cloud.first_user import receive_people
 from cloud.http_server import bind, serve_http
 from cloud.ingest import Ingest, Surroundings, run_ingest
 from cloud.mqtt import BrokerLink
@@ -47,7 +48,10 @@ def wall_clock_ms() -> int:
 
 
 async def serve(
-    settings: CloudSettings, stop: asyncio.Event, started: Callable[[str], None] = lambda _address: None
+    settings: CloudSettings,
+    stop: asyncio.Event,
+    started: Callable[[str], None] = lambda _address: None,
+    say: Callable[[str], None] = lambda _line: None,
 ) -> None:
     """Run a cloud until `stop`.
 
@@ -55,6 +59,7 @@ async def serve(
         settings: everything it is told.
         stop: set it to end gracefully.
         started: called once with the address of the console when the first request can be answered.
+        say: called with what people should know, a line each.
 
     Raises:
         DataDirectoryError: the stores cannot be opened, or another cloud uses them.
@@ -63,12 +68,15 @@ async def serve(
     """
     with held_data_directory(settings.cloud.data_dir) as directory:
         listener = bind(settings.http)
-        address = "http://{}:{}".format(*listener.getsockname()[:2])
+        scheme = "https" if settings.http.tls_cert else "http"
+        address = "{}://{}:{}".format(scheme, *listener.getsockname()[:2])
         trends = SqliteTrendStore(directory / "trends.sqlite", settings.retention)
         engine = book_engine(book_address(settings.book, directory))
         status = Status(broker=f"{settings.mqtt.host}:{settings.mqtt.port}", waiting_limit=settings.mqtt.queue_messages)
         hub = EventHub(asyncio.get_running_loop())
-        app = create_application(ApiContext(engine, BookReader(engine), trends, hub, status, wall_clock_ms))
+        app = create_application(
+            ApiContext(engine, BookReader(engine), trends, hub, status, wall_clock_ms, settings.http)
+        )
         inbox: queue.Queue[Arrival] = queue.Queue(settings.mqtt.queue_messages)
         link = BrokerLink(
             settings.mqtt,
@@ -86,12 +94,13 @@ async def serve(
 
         def take_up() -> Ingest:
             prepare_book(engine)
+            receive_people(engine, settings.http, wall_clock_ms(), say)
             return Ingest(trends, engine, status, settings.mqtt.reorder_ms)
 
         try:
             ingest = await _tried(take_up, status)
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(serve_http(app, listener, stop, up), name="http")
+                tasks.create_task(serve_http(app, listener, stop, up, settings.http), name="http")
                 await up.wait()
                 started(address)
                 while ingest is None and not stop.is_set():

@@ -7,7 +7,7 @@
     [mqtt]
     host = "127.0.0.1"
     port = 1883
-    [http]
+    [http]                          # with TLS, proxy and sessions in cloud.http_settings
     host = "127.0.0.1"
     port = 8080
     [retention]
@@ -27,6 +27,7 @@ from typing import Annotated, Final
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from cloud.book.settings import BookSettings
+from cloud.http_settings import HttpSettings
 from models.contract.errors import TopicError
 from models.contract.strict_toml import parse, read_text
 from models.contract.topics import check_id
@@ -88,13 +89,6 @@ class MqttSettings(_Section):
     queue_messages: Annotated[int, Field(ge=100, le=1_000_000)] = 5_000
 
 
-class HttpSettings(_Section):
-    """The API and the console; on loopback unless told otherwise, because there are no users yet."""
-
-    host: str = "127.0.0.1"
-    port: Annotated[int, Field(ge=0, le=65535)] = 8080
-
-
 class RetentionSettings(_Section):
     """How long each grain of history is kept, in days back from the newest data of the same machine.
 
@@ -134,5 +128,9 @@ def read_configuration(path: Path) -> CloudSettings:
     if book.password_file is not None:
         password_file = (path.parent / book.password_file.expanduser()).resolve()
         book = book.model_copy(update={"password_file": password_file})
-    changed = {"cloud": settings.cloud.model_copy(update={"data_dir": data_dir}), "book": book}
+    files = {name: file for name in ("tls_cert", "tls_key") if (file := getattr(settings.http, name)) is not None}
+    http = settings.http.model_copy(
+        update={name: (path.parent / file.expanduser()).resolve() for name, file in files.items()}
+    )
+    changed = {"http": http, "cloud": settings.cloud.model_copy(update={"data_dir": data_dir}), "book": book}
     return settings.model_copy(update=changed)

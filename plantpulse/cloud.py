@@ -78,7 +78,9 @@ def _serve(settings: CloudSettings, *, as_json: bool) -> int:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, stop.set)
-        await serve(settings, stop, started)
+        await serve(
+            settings, stop, started, lambda line: print(f"plantpulse cloud: {line}", file=sys.stderr, flush=True)
+        )
 
     try:
         asyncio.run(until_stopped())

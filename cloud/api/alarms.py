@@ -15,8 +15,8 @@ from cloud.api.documents import (
     AlarmDocument,
     AlarmItem,
     AlarmList,
-    ByRequest,
     FaultLine,
+    NothingRequest,
     OutcomeItem,
     OutcomeRequest,
     ReasonRequest,
@@ -24,22 +24,27 @@ from cloud.api.documents import (
     SpectrumDocument,
     TimelineItem,
 )
+from cloud.api.guard import Who, permission
 from cloud.api.labels import found_fields, said
 from cloud.api.machines import machine_name, withheld
+from cloud.api.prognoses import prognosis_items
 from cloud.api.spectra import spectrum_document
 from cloud.book.answering import answer, withholding
 from cloud.book.labelling import label_alarm, outcome_of
 from cloud.book.tables import Alarm
 from cloud.errors import RequestError
 from cloud.event_hub import Change, Subject
+from cloud.permissions import Action
 
 router = APIRouter(prefix="/alarms", tags=["alarms"])
 
 OPEN: Final = "open"
 MINUTE_MS: Final = 60_000
+NO_COMMENT: Final = AcknowledgeRequest()
 
 
 @router.get("")
+@permission(Action.VIEW)
 def list_alarms(
     context: Context,
     state: Annotated[list[str] | None, Query(description="ISA-18.2 state, or open; may repeat")] = None,
@@ -64,90 +69,103 @@ def list_alarms(
 
 
 @router.get("/{alarm_id}")
+@permission(Action.VIEW)
 def read_alarm(context: Context, alarm_id: str) -> AlarmDocument:
     """Return one alarm with its timeline."""
     return _document(context, alarm_id)
 
 
 @router.get("/{alarm_id}/evidence")
+@permission(Action.VIEW)
 def read_alarm_evidence(context: Context, alarm_id: str) -> SpectrumDocument:
     """Return what was seen when the alarm was raised."""
     return spectrum_document(context.book.alarm_evidence(context.book.alarm(alarm_id).id))
 
 
 @router.post("/{alarm_id}/acknowledge")
-def acknowledge(context: Context, alarm_id: str, request: AcknowledgeRequest) -> AlarmDocument:
+@permission(Action.ANSWER_ALARMS)
+def acknowledge(
+    context: Context, person: Who, alarm_id: str, request: AcknowledgeRequest = NO_COMMENT
+) -> AlarmDocument:
     """Say that somebody has seen the alarm."""
     return _answered(
         context,
         alarm_id,
         "acknowledge",
-        lambda standing, now_ms: alarm_desk.acknowledge(standing, request.by, request.comment, now_ms),
+        lambda standing, now_ms: alarm_desk.acknowledge(standing, person.name, request.comment, now_ms),
         {"comment": request.comment},
     )
 
 
 @router.post("/{alarm_id}/shelve")
-def shelve(context: Context, alarm_id: str, request: ShelveRequest) -> AlarmDocument:
+@permission(Action.ANSWER_ALARMS)
+def shelve(context: Context, person: Who, alarm_id: str, request: ShelveRequest) -> AlarmDocument:
     """Put the alarm aside until a time; shelved alarms can be shelved again, with another end."""
     shelved_ms = request.minutes * MINUTE_MS
     return _answered(
         context,
         alarm_id,
         "shelve",
-        lambda standing, now_ms: alarm_desk.shelve(standing, request.by, request.reason, now_ms, now_ms + shelved_ms),
+        lambda standing, now_ms: alarm_desk.shelve(standing, person.name, request.reason, now_ms, now_ms + shelved_ms),
         {"reason": request.reason, "minutes": request.minutes},
     )
 
 
 @router.post("/{alarm_id}/unshelve")
-def unshelve(context: Context, alarm_id: str, request: ByRequest) -> AlarmDocument:
+@permission(Action.ANSWER_ALARMS)
+def unshelve(context: Context, person: Who, alarm_id: str, _request: NothingRequest | None = None) -> AlarmDocument:
     """Take the alarm from the shelf before its time."""
     return _answered(
-        context, alarm_id, "unshelve", lambda standing, now_ms: alarm_desk.unshelve(standing, request.by, now_ms), {}
+        context, alarm_id, "unshelve", lambda standing, now_ms: alarm_desk.unshelve(standing, person.name, now_ms), {}
     )
 
 
 @router.post("/{alarm_id}/take-out-of-service")
-def take_out_of_service(context: Context, alarm_id: str, request: ReasonRequest) -> AlarmDocument:
+@permission(Action.SERVICE_ALARMS)
+def take_out_of_service(context: Context, person: Who, alarm_id: str, request: ReasonRequest) -> AlarmDocument:
     """Have the alarm ask for nothing until somebody puts it back."""
     return _answered(
         context,
         alarm_id,
         "take_out_of_service",
-        lambda standing, now_ms: alarm_desk.take_out_of_service(standing, request.by, request.reason, now_ms),
+        lambda standing, now_ms: alarm_desk.take_out_of_service(standing, person.name, request.reason, now_ms),
         {"reason": request.reason},
     )
 
 
 @router.post("/{alarm_id}/put-in-service")
-def put_in_service(context: Context, alarm_id: str, request: ByRequest) -> AlarmDocument:
+@permission(Action.SERVICE_ALARMS)
+def put_in_service(
+    context: Context, person: Who, alarm_id: str, _request: NothingRequest | None = None
+) -> AlarmDocument:
     """Let the alarm count again."""
     return _answered(
         context,
         alarm_id,
         "put_in_service",
-        lambda standing, now_ms: alarm_desk.put_in_service(standing, request.by, now_ms),
+        lambda standing, now_ms: alarm_desk.put_in_service(standing, person.name, now_ms),
         {},
     )
 
 
 @router.post("/{alarm_id}/reset")
-def reset(context: Context, alarm_id: str, request: AcknowledgeRequest) -> AlarmDocument:
+@permission(Action.ANSWER_ALARMS)
+def reset(context: Context, person: Who, alarm_id: str, request: AcknowledgeRequest = NO_COMMENT) -> AlarmDocument:
     """Say that somebody has looked at the machine, after an alarm that was dangerous has returned."""
     return _answered(
         context,
         alarm_id,
         "reset",
-        lambda standing, now_ms: alarm_desk.reset(standing, request.by, request.comment, now_ms),
+        lambda standing, now_ms: alarm_desk.reset(standing, person.name, request.comment, now_ms),
         {"comment": request.comment},
     )
 
 
 @router.post("/{alarm_id}/outcome")
-def say_outcome(context: Context, alarm_id: str, request: OutcomeRequest) -> AlarmDocument:
+@permission(Action.SAY_FINDINGS)
+def say_outcome(context: Context, person: Who, alarm_id: str, request: OutcomeRequest) -> AlarmDocument:
     """Say what was found: it becomes a label tied to the alarm's evidence, and the alarm counts as seen."""
-    own_id = label_alarm(context.engine, alarm_id, said(request), context.now_ms())
+    own_id = label_alarm(context.engine, alarm_id, said(request, person.name), context.now_ms())
     return _told(context, own_id)
 
 
@@ -193,14 +211,18 @@ def _states(asked: list[str]) -> list[str]:
 
 def _document(context: ApiContext, alarm_id: str) -> AlarmDocument:
     row = context.book.alarm(alarm_id)
-    item = _item(row, machine_name(context.book.machine(row.machine_id)), context.book.evidence_states([row]))
+    machine = context.book.machine(row.machine_id)
+    item = _item(row, machine_name(machine), context.book.evidence_states([row]))
+    prognoses = prognosis_items(context, machine)
     timeline = [
         TimelineItem(at=iso(entry.at_ms), who=entry.who, what=entry.what, detail=entry.detail)
         for entry in context.book.timeline(row.id)
     ]
     label = outcome_of(context.engine, row.id)
     outcome = None if label is None else OutcomeItem(**found_fields(label))
-    return AlarmDocument(**item.model_dump(), outcome=outcome, timeline=timeline)
+    return AlarmDocument(
+        **item.model_dump(), outcome=outcome, timeline=timeline, prognosis=prognoses[0] if prognoses else None
+    )
 
 
 def _item(row: Alarm, name: str, evidence: Mapping[str, str]) -> AlarmItem:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, Depends, FastAPI
+from fastapi.routing import APIRoute
 
 from cloud.api import (
     alarms,
@@ -18,11 +19,20 @@ from cloud.api import (
     models,
     operations,
     pictures,
+    plant,
+    session,
     spectra,
+    tokens,
+    users,
+    wishes,
 )
+from cloud.api.bounded_body import BoundedBody
+from cloud.api.guard import UNDECLARED, declared, guard, permission
 from cloud.api.problems import add_problem_documents
 from cloud.api.same_origin import SameOriginOnly
+from cloud.api.security_headers import SecurityHeaders
 from cloud.console import mount
+from cloud.permissions import Action
 
 if TYPE_CHECKING:
     from cloud.api.context import ApiContext
@@ -34,12 +44,17 @@ RESOURCES: Final = (
     pictures.router,
     spectra.router,
     measures.router,
+    wishes.router,
+    plant.router,
     alarms.router,
     models.router,
     labels.router,
     gateways.router,
     audit.router,
     events.router,
+    session.router,
+    tokens.router,
+    users.router,
 )
 
 
@@ -48,21 +63,57 @@ def create_application(context: ApiContext) -> FastAPI:
     app = FastAPI(
         title="plantpulse",
         version=_version(),
-        openapi_url=f"{PREFIX}/openapi.json",
+        # Served below: it is for those who are signed in.
+        openapi_url=None,
         # Their pages load scripts from other hosts; plants are offline.
         docs_url=None,
         redoc_url=None,
+        dependencies=[Depends(guard)],
     )
     app.state.context = context
     add_problem_documents(app)
     api = APIRouter(prefix=PREFIX)
     for resource in RESOURCES:
+        _describe_permissions(resource)
         api.include_router(resource)
     app.include_router(api)
+    _describe_permissions(operations.router)
     app.include_router(operations.router)
+    _add_openapi_document(app)
     mount(app)
-    app.add_middleware(SameOriginOnly)
+    # The last one added is the first to see a request.
+    app.add_middleware(BoundedBody)
+    app.add_middleware(SameOriginOnly, settings=context.http)
+    app.add_middleware(SecurityHeaders, settings=context.http)
     return app
+
+
+def _describe_permissions(router: APIRouter) -> None:
+    """Say in the OpenAPI document what each route needs."""
+    for route in router.routes:
+        if isinstance(route, APIRoute):
+            needed = declared(route.endpoint) or UNDECLARED
+            is_open = needed.action is None
+            route.openapi_extra = {
+                **(route.openapi_extra or {}),
+                "x-permission": needed.name,
+                "security": [] if is_open else [{"token": []}, {"session": []}],
+            }
+
+
+def _add_openapi_document(app: FastAPI) -> None:
+    schemes = {
+        "token": {"type": "http", "scheme": "bearer", "description": "a token made at /account or POST /tokens"},
+        "session": {"type": "apiKey", "in": "cookie", "name": "plantpulse", "description": "set by POST /session"},
+    }
+
+    @permission(Action.VIEW)
+    def openapi() -> dict[str, Any]:
+        document = app.openapi()
+        document.setdefault("components", {})["securitySchemes"] = schemes
+        return document
+
+    app.add_api_route(f"{PREFIX}/openapi.json", openapi, methods=["GET"], include_in_schema=False)
 
 
 def _version() -> str:

@@ -1,16 +1,22 @@
 """What every resource of the API may use, handed to it by the composition root."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import Depends, Request
 from sqlalchemy import Engine
 
+from cloud.accounts import Person
+from cloud.api.rate_limits import RateLimits
 from cloud.book.reading import BookReader
+from cloud.book.sites import bound_to
 from cloud.errors import RequestError
 from cloud.event_hub import EventHub
+from cloud.http_settings import HttpSettings
+from cloud.passwords import Passwords
+from cloud.prognosis import Prognoses
 from cloud.status import Status
 from cloud.trends.store import TrendStore
 
@@ -20,7 +26,9 @@ class ApiContext:
     """The stores, the event hub, and the time.
 
     Attributes:
+        engine: of the book; inside a request it shows the sites of who asks, and so does `book`.
         now_ms: ms UTC.
+        http: how people are signed in, and for how long.
     """
 
     engine: Engine
@@ -29,13 +37,21 @@ class ApiContext:
     hub: EventHub
     status: Status
     now_ms: Callable[[], int]
+    http: HttpSettings = field(default_factory=HttpSettings)
+    limits: RateLimits = field(default_factory=RateLimits)
+    passwords: Passwords = field(default_factory=Passwords)
+    prognoses: Prognoses = field(default_factory=Prognoses)
 
 
 def _context(request: Request) -> ApiContext:
     context = request.app.state.context
     if not isinstance(context, ApiContext):
         raise TypeError("the application was made without a context")
-    return context
+    person = getattr(request.state, "person", None)
+    if not isinstance(person, Person) or person.sites is None:
+        return context
+    engine = bound_to(context.engine, person.sites)
+    return replace(context, engine=engine, book=BookReader(engine))
 
 
 Context = Annotated[ApiContext, Depends(_context)]

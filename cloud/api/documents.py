@@ -94,12 +94,37 @@ class MachineFacts(_Document):
     support: str | None = None
 
 
+class DaysToLimit(_Document):
+    """How long until a limit: half of what is possible comes before the median, `level` of it between low and high."""
+
+    median: float
+    low: float
+    high: float | None = Field(description="null where it is open: later than anybody could say")
+    level: float
+
+
+class PrognosisItem(_Document):
+    """How long a trend has until its alarm limit, or why nobody can say; days count from the time of `at`."""
+
+    feature: str
+    limit: float
+    unit: str
+    days_to_limit: DaysToLimit | None
+    sentence: str
+    reason: str = Field(description="rising, reached, flat, falling, too_short or too_slow")
+    from_time: str | None = Field(serialization_alias="from", description="since when it rises")
+    at: str | None
+    model: str | None = Field(description="most probable course: linear, slowing, accelerating or exponential")
+
+
 class MachineDocument(MachineItem):
-    """One machine."""
+    """One machine; `prognosis` is the most pressing of `prognoses`."""
 
     channels: list[Channel]
     features: list[FeatureName]
     facts: MachineFacts
+    prognosis: PrognosisItem | None
+    prognoses: list[PrognosisItem]
 
 
 class MachineList(_Document):
@@ -267,6 +292,7 @@ class AlarmDocument(AlarmItem):
 
     outcome: OutcomeItem | None
     timeline: list[TimelineItem]
+    prognosis: PrognosisItem | None
 
 
 class AlarmList(_Document):
@@ -276,22 +302,20 @@ class AlarmList(_Document):
     next: str | None
 
 
-class ByRequest(BaseModel):
-    """Who does something."""
+class NothingRequest(BaseModel):
+    """Nothing has to be said; who does it is known by their session or token."""
 
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
 
-    by: str = Field(min_length=1, max_length=100)
 
-
-class AcknowledgeRequest(ByRequest):
-    """Who has seen the alarm, and what they want to say."""
+class AcknowledgeRequest(NothingRequest):
+    """What somebody who has seen the alarm wants to say."""
 
     comment: str = Field(default="", max_length=2_000)
 
 
-class ReasonRequest(ByRequest):
-    """Who withholds an alarm, and why: whoever comes next must understand it."""
+class ReasonRequest(NothingRequest):
+    """Why an alarm is withheld: whoever comes next must understand it."""
 
     reason: str = Field(min_length=1, max_length=2_000)
 
@@ -302,7 +326,7 @@ class ShelveRequest(ReasonRequest):
     minutes: int = Field(ge=1, le=LONGEST_SHELVING_MS // 60_000)
 
 
-class OutcomeRequest(ByRequest):
+class OutcomeRequest(NothingRequest):
     """What somebody found at an alarm."""
 
     finding: Finding

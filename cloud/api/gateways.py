@@ -8,7 +8,9 @@ from fastapi import APIRouter, Query
 from cloud.api.context import Context, iso
 from cloud.api.cursors import decode_cursor, encode_cursor
 from cloud.api.documents import GatewayDocument, GatewayItem, GatewayList, MetricItem
+from cloud.api.guard import permission
 from cloud.book.tables import Gateway
+from cloud.permissions import Action
 from models.contract.vocabulary import Quality
 
 router = APIRouter(prefix="/gateways", tags=["gateways"])
@@ -17,6 +19,7 @@ QUALITY_WORDS: Final[Mapping[int, str]] = {Quality.BAD: "bad", Quality.GOOD: "go
 
 
 @router.get("")
+@permission(Action.VIEW)
 def list_gateways(
     context: Context, cursor: str | None = None, limit: Annotated[int, Query(ge=1, le=1000)] = 500
 ) -> GatewayList:
@@ -31,6 +34,7 @@ def list_gateways(
 
 
 @router.get("/{gateway_id}")
+@permission(Action.VIEW)
 def read_gateway(context: Context, gateway_id: str) -> GatewayDocument:
     """Return one gateway with the latest value of each of its metrics."""
     row = context.book.gateway(gateway_id)

@@ -15,16 +15,20 @@ from cloud.api.documents import (
     TrackRecordDocument,
     TrackRecordItem,
 )
+from cloud.api.guard import Who, permission
 from cloud.book.labelling import Said, all_found, label_stretch, labels
+from cloud.book.sites import site_of_machine
 from cloud.book.tables import Label
-from cloud.errors import RequestError
+from cloud.errors import NotFoundError, RequestError
 from cloud.event_hub import Change, Subject
+from cloud.permissions import Action
 from cloud.track_record import TrackRecord, track_records
 
 router = APIRouter(prefix="/labels", tags=["labels"])
 
 
 @router.get("")
+@permission(Action.VIEW)
 def list_labels(
     context: Context,
     machine: str | None = None,
@@ -39,26 +43,33 @@ def list_labels(
 
 
 @router.post("", status_code=201)
-def add_label(context: Context, request: LabelRequest) -> LabelItem:
+@permission(Action.SAY_FINDINGS, checks_site=True)
+def add_label(context: Context, person: Who, request: LabelRequest) -> LabelItem:
     """Say what was found in a stretch of a machine's time: faults that were missed count too."""
     from_ms, to_ms = parse_time("from", request.from_time), parse_time("to", request.to_time)
     if from_ms is None or to_ms is None or from_ms >= to_ms:
         raise RequestError("from: must be before to")
-    row = label_stretch(context.engine, request.machine, (from_ms, to_ms), said(request), context.now_ms())
+    site = site_of_machine(context.engine, request.machine)
+    if site is None:
+        raise NotFoundError("machine", request.machine)
+    person.check(Action.SAY_FINDINGS, site)
+    found = said(request, person.name)
+    row = label_stretch(context.engine, request.machine, (from_ms, to_ms), found, context.now_ms())
     context.hub.tell((Change(Subject.MACHINE, request.machine),))
     return _item(row)
 
 
 @router.get("/track-record")
+@permission(Action.VIEW)
 def read_track_record(context: Context) -> TrackRecordDocument:
     """Return how often alarms were right, by machine and by model."""
     machines, models = track_records(all_found(context.engine))
     return TrackRecordDocument(machines=_records(machines), models=_records(models))
 
 
-def said(request: OutcomeRequest) -> Said:
+def said(request: OutcomeRequest, by: str) -> Said:
     """Return what somebody says they found."""
-    return Said(request.by, request.finding, request.severity, request.action, request.part, request.comment)
+    return Said(by, request.finding, request.severity, request.action, request.part, request.comment)
 
 
 def found_fields(row: Label) -> dict[str, Any]:

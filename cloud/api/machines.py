@@ -9,7 +9,6 @@ from cloud.alarm_desk import Withholding
 from cloud.api.context import ApiContext, Context, iso, parse_time
 from cloud.api.cursors import decode_cursor, encode_cursor
 from cloud.api.documents import (
-    ByRequest,
     Channel,
     FeatureName,
     HealthTrend,
@@ -17,6 +16,7 @@ from cloud.api.documents import (
     MachineFacts,
     MachineItem,
     MachineList,
+    NothingRequest,
     OpenAlarms,
     Series,
     ShelveRequest,
@@ -25,9 +25,12 @@ from cloud.api.documents import (
     Verdict,
     Withheld,
 )
+from cloud.api.guard import Who, permission
+from cloud.api.prognoses import prognosis_items
 from cloud.book.answering import end_maintenance, maintain, withholding
 from cloud.book.tables import Alarm, Gateway, Machine
 from cloud.errors import RequestError
+from cloud.permissions import Action
 from cloud.trends.store import HEALTH_INDEX, MAX_POINTS, MIN_POINTS, SCORE, MachineLatest
 from models.contract.vocabulary import AlarmState, Priority, Severity
 
@@ -44,6 +47,7 @@ DEFAULT_SPAN_DAYS: Final = 7
 
 
 @router.get("")
+@permission(Action.VIEW)
 def list_machines(
     context: Context, cursor: str | None = None, limit: Annotated[int, Query(ge=1, le=1000)] = 500
 ) -> MachineList:
@@ -61,6 +65,7 @@ def list_machines(
 
 
 @router.get("/{machine_id}")
+@permission(Action.VIEW)
 def read_machine(context: Context, machine_id: str) -> MachineDocument:
     """Return one machine with its channels, features and facts."""
     row = context.book.machine(machine_id)
@@ -71,8 +76,11 @@ def read_machine(context: Context, machine_id: str) -> MachineDocument:
         context.trends.latest_machines().get(row.id),
         context.book.open_alarms().get(row.id, ()),
     )
+    prognoses = prognosis_items(context, row)
     return MachineDocument(
         **item.model_dump(),
+        prognosis=prognoses[0] if prognoses else None,
+        prognoses=prognoses,
         channels=[
             Channel(
                 name=channel["name"],
@@ -92,22 +100,27 @@ def read_machine(context: Context, machine_id: str) -> MachineDocument:
 
 
 @router.post("/{machine_id}/maintain")
-def maintain_machine(context: Context, machine_id: str, request: ShelveRequest) -> MachineDocument:
+@permission(Action.MAINTAIN_MACHINES)
+def maintain_machine(context: Context, person: Who, machine_id: str, request: ShelveRequest) -> MachineDocument:
     """Say that people work on the machine until a time: its alarms are suppressed, and still written down."""
     now_ms = context.now_ms()
-    why = Withholding(request.by, now_ms, request.reason, now_ms + request.minutes * MINUTE_MS)
+    why = Withholding(person.name, now_ms, request.reason, now_ms + request.minutes * MINUTE_MS)
     context.hub.tell(maintain(context.engine, machine_id, why))
     return read_machine(context, machine_id)
 
 
 @router.post("/{machine_id}/end-maintenance")
-def end_machine_maintenance(context: Context, machine_id: str, request: ByRequest) -> MachineDocument:
+@permission(Action.MAINTAIN_MACHINES)
+def end_machine_maintenance(
+    context: Context, person: Who, machine_id: str, _request: NothingRequest | None = None
+) -> MachineDocument:
     """Say that nobody works on the machine any more: what is active wants to be seen."""
-    context.hub.tell(end_maintenance(context.engine, machine_id, request.by, context.now_ms()))
+    context.hub.tell(end_maintenance(context.engine, machine_id, person.name, context.now_ms()))
     return read_machine(context, machine_id)
 
 
 @router.get("/{machine_id}/trends")
+@permission(Action.VIEW)
 def read_trends(  # noqa: PLR0917 - each argument is one query parameter, FastAPI passes them by name
     context: Context,
     machine_id: str,

@@ -8,11 +8,13 @@ from pydantic import BaseModel, Field
 from cloud.alarm_measures import PERIOD_MS, PRIORITY_SHARES, AlarmMeasures, measure_alarms
 from cloud.api.context import Context, iso, parse_time
 from cloud.api.documents import Withheld
+from cloud.api.guard import permission
 from cloud.api.machines import machine_name, withheld
 from cloud.book.answering import withholding
 from cloud.book.measuring import WITHHELD, active_alarms, alarms_by_id, annunciations
 from cloud.book.tables import Alarm
 from cloud.errors import RequestError
+from cloud.permissions import Action
 
 router = APIRouter(prefix="/alarms/measures", tags=["alarms"])
 
@@ -108,6 +110,7 @@ class MeasuresDocument(BaseModel):
 
 
 @router.get("")
+@permission(Action.VIEW)
 def read_measures(
     context: Context,
     from_time: Annotated[str | None, Query(alias="from")] = None,
@@ -121,15 +124,16 @@ def read_measures(
     from_ms = to_ms - DEFAULT_DAYS * DAY_MS if from_ms is None else from_ms
     if not from_ms < to_ms <= from_ms + LONGEST_DAYS * DAY_MS:
         raise RequestError(f"from: must be before to, and at most {LONGEST_DAYS} days")
-    alarms = alarms_by_id(context.engine)
+    names = {row.id: machine_name(row) for row in context.book.machines()}
+    # Of machines that the asking person may see.
+    alarms = {key: row for key, row in alarms_by_id(context.engine).items() if row.machine_id in names}
     measured = measure_alarms(
-        annunciations(context.engine, from_ms, to_ms),
-        active_alarms(context.engine),
+        [one for one in annunciations(context.engine, from_ms, to_ms) if one.alarm_id in alarms],
+        [one for one in active_alarms(context.engine) if one.alarm_id in alarms],
         {alarm.id: alarm.priority for alarm in alarms.values()},
         (from_ms, to_ms),
         operators,
     )
-    names = {row.id: machine_name(row) for row in context.book.machines()}
     return _document(measured, alarms, names, operators)
 
 

@@ -10,10 +10,12 @@ from typing import Final
 from fastapi import APIRouter
 from pydantic import BaseModel
 
-from cloud.api.context import ApiContext, Context
+from cloud.api.context import ApiContext, Context, iso
 from cloud.api.documents import TrackRecordItem
+from cloud.api.guard import permission
 from cloud.api.labels import read_track_record
-from cloud.book.measuring import models_of_alarms
+from cloud.book.measuring import model_changes, models_of_alarms
+from cloud.permissions import Action
 from models.contract.metrics import model_metric
 
 router = APIRouter(prefix="/models", tags=["models"])
@@ -55,6 +57,7 @@ class ModelList(BaseModel):
 
 
 @router.get("")
+@permission(Action.VIEW)
 def list_models(context: Context) -> ModelList:
     """Return which model judges what."""
     records = {record.name: record for record in read_track_record(context).models}
@@ -100,3 +103,25 @@ def _said_by(context: ApiContext, gateway_id: str) -> Mapping[str, str]:
         for one in context.trends.latest_readings(gateway_id)
         if one.name.startswith("Model/") and one.text
     }
+
+
+class ModelChange(BaseModel):
+    """When a model began to judge a machine, as far as its alarms tell."""
+
+    at: str
+    model: str
+
+
+class ModelChanges(BaseModel):
+    """The changes of one machine, oldest first."""
+
+    items: list[ModelChange]
+
+
+@router.get("/changes")
+@permission(Action.VIEW)
+def list_model_changes(context: Context, machine: str) -> ModelChanges:
+    """Return when the model of a machine changed: the first report of each that followed another."""
+    context.book.machine(machine)
+    items = [ModelChange(at=iso(at_ms), model=model) for at_ms, model in model_changes(context.engine, machine)]
+    return ModelChanges(items=items)

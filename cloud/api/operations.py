@@ -7,18 +7,22 @@ from fastapi import APIRouter, Response
 from fastapi.responses import JSONResponse
 
 from cloud.api.context import ApiContext, Context
+from cloud.api.guard import permission
 from cloud.book.tables import QUARANTINE_DROPPED
+from cloud.permissions import Action
 
 router = APIRouter(tags=["operations"])
 
 
 @router.get("/healthz")
+@permission(None)
 def healthz() -> dict[str, str]:
     """Return that the process answers."""
     return {"status": "ok"}
 
 
 @router.get("/readyz")
+@permission(None)
 def readyz(context: Context) -> JSONResponse:
     """Return whether records can be taken right now, and if not, why."""
     status = context.status
@@ -32,6 +36,7 @@ def readyz(context: Context) -> JSONResponse:
 
 
 @router.get("/metrics")
+@permission(Action.VIEW)
 def metrics(context: Context) -> Response:
     """Return counts for Prometheus.
 

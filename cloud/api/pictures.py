@@ -10,10 +10,12 @@ from pydantic import BaseModel
 
 from cloud.api.context import ApiContext, Context, iso, parse_time
 from cloud.api.documents import Bins
+from cloud.api.guard import permission
 from cloud.api.spectra import short
 from cloud.book.picturing import pictures_between
 from cloud.book.tables import Evidence as Row
 from cloud.errors import NotFoundError
+from cloud.permissions import Action
 from cloud.waterfall import STEP_DB, levels, peak_held, usual
 from models.contract.errors import ContractError
 from models.contract.evidence import unpack_evidence
@@ -72,6 +74,7 @@ class BaselineDocument(BaseModel):
 
 
 @router.get("/waterfall")
+@permission(Action.VIEW)
 def read_waterfall(  # noqa: PLR0917 - each argument is one query parameter, FastAPI passes them by name
     context: Context,
     machine_id: str,
@@ -121,6 +124,7 @@ def read_waterfall(  # noqa: PLR0917 - each argument is one query parameter, Fas
 
 
 @router.get("/baseline")
+@permission(Action.VIEW)
 def read_baseline(context: Context, machine_id: str) -> BaselineDocument:
     """Return what the machine's spectra were like at first."""
     context.book.machine(machine_id)

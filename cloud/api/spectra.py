@@ -17,8 +17,10 @@ from cloud.api.documents import (
     SpectrumList,
     Waveform,
 )
+from cloud.api.guard import permission
 from cloud.book.tables import Evidence
 from cloud.errors import StoreError
+from cloud.permissions import Action
 from models.contract.errors import ContractError
 from models.contract.evidence import unpack_evidence
 
@@ -29,6 +31,7 @@ SIGNIFICANT_DIGITS = 5
 
 
 @router.get("")
+@permission(Action.VIEW)
 def list_spectra(
     context: Context, machine_id: str, cursor: str | None = None, limit: Annotated[int, Query(ge=1, le=1000)] = 100
 ) -> SpectrumList:
@@ -48,6 +51,7 @@ def list_spectra(
 
 
 @router.get("/{spectrum_id}")
+@permission(Action.VIEW)
 def read_spectrum(context: Context, machine_id: str, spectrum_id: str) -> SpectrumDocument:
     """Return one picture, or with `latest` the newest one of the machine."""
     context.book.machine(machine_id)

@@ -13,7 +13,9 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from cloud.api.guard import SIGN_IN_PAGE, permission
 from cloud.console.assets import Assets
+from cloud.permissions import Action
 from models.diagnosis.iso20816 import BOUNDARIES_MM_S
 
 ALLOWED: Final = {
@@ -50,21 +52,31 @@ class Page:
         path: its address; a part in braces is an id that the page reads from its own address.
         template: file under `templates/`.
         section: which entry of the navigation is marked as the current one.
+        action: what people must be allowed to do somewhere, None for everybody.
     """
 
     path: str
     template: str
     section: str
+    action: Action | None = Action.VIEW
 
 
 # An id may hold an encoded slash, which arrives here decoded: hence the path converter.
 PAGES: Final = (
     Page("/", "fleet.html", "fleet"),
+    Page("/site", "site.html", "fleet"),
+    Page("/machines/{machine:path}/spectrum", "spectrum.html", "fleet"),
     Page("/machines/{machine:path}", "machine.html", "fleet"),
     Page("/alarms", "alarms.html", "alarms"),
+    Page("/alarms/measures", "measures.html", "alarms"),
     Page("/alarms/{alarm:path}", "alarm.html", "alarms"),
     Page("/gateways", "gateways.html", "gateways"),
     Page("/gateways/{gateway:path}", "gateway.html", "gateways"),
+    Page("/models", "models.html", "models"),
+    Page("/audit", "audit.html", "audit", Action.READ_AUDIT),
+    Page("/users", "users.html", "users", Action.MANAGE_USERS),
+    Page("/account", "account.html", "account", Action.OWN_ACCOUNT),
+    Page(SIGN_IN_PAGE, "sign-in.html", "", None),
 )
 
 
@@ -92,6 +104,7 @@ def mount(app: FastAPI) -> None:
 
 def _add_page(app: FastAPI, page: Page, body: str) -> None:
     # A shell is the same for every visitor and every id, so it is rendered once, at start.
+    @permission(page.action, is_page=True)
     async def shell() -> HTMLResponse:
         return HTMLResponse(body, headers=PAGE_HEADERS)
 
@@ -99,7 +112,9 @@ def _add_page(app: FastAPI, page: Page, body: str) -> None:
 
 
 def _add_assets(app: FastAPI, assets: Assets) -> None:
+    # The files say nothing of the plant, and the sign-in page needs them.
     # Blocking on purpose (a thread of the pool): the first request for plotly.js reads and compresses 5 MB.
+    @permission(None)
     def asset(request: Request, version: str, name: str) -> Response:
         found = assets.get(name)
         if found is None:
@@ -116,8 +131,13 @@ def _add_assets(app: FastAPI, assets: Assets) -> None:
         return Response(found.compressed if compressed else found.body, media_type=found.media_type, headers=headers)
 
     app.add_api_route("/static/{version}/{name}", asset, methods=["GET"], include_in_schema=False, name="console file")
+
     # Browsers ask for this address on their own.
-    app.add_api_route("/favicon.ico", lambda: _icon(assets), methods=["GET"], include_in_schema=False)
+    @permission(None)
+    def icon() -> Response:
+        return _icon(assets)
+
+    app.add_api_route("/favicon.ico", icon, methods=["GET"], include_in_schema=False)
 
 
 def _icon(assets: Assets) -> Response:

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from models.contract.errors import InputError
 from plantpulse.demo.cloud_reader import CloudReader
-from plantpulse.demo.files import write_files
+from plantpulse.demo.files import DEMO_USER, write_files
 from plantpulse.demo.journey import Journey, remembered_journey
 from plantpulse.demo.ports import LOOPBACK, pick_port
 from plantpulse.demo.screen import LiveScreen, PlainScreen
@@ -144,7 +144,7 @@ def _introduce(screen: Screen, story: Story, journey: Journey, address: str, not
     screen.say(f"plantpulse demo: {story.headline} ({', '.join(machine.name for machine in story.machines)})")
     for note in notes:
         screen.say(f"note: {note}")
-    screen.say(f"look at {address}")
+    screen.say(f"look at {address} (you are signed in automatically as {DEMO_USER})")
 
 
 @contextmanager

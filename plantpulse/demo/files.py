@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 GROUP: Final = "demo-plant"
 GATEWAY: Final = "gateway-1"
 HOST_ID: Final = "plantpulse"
+DEMO_USER: Final = "demo"
+"""Who everybody is on the demo's console: it listens on this machine only, and its plant is thrown away."""
 
 TIME_LAPSE_ALARM: Final[Mapping[str, object]] = {"on_decisions": [8, 10], "decision_s": 0.0, "off_decisions": 1}
 """A demo shows in a minute what takes a plant hours to weeks, so every window decides, and five seconds of them stand
@@ -55,7 +57,7 @@ def cloud_toml(*, http_port: int, mqtt_port: int) -> str:
         (
             *_table("[cloud]", {"data_dir": "./cloud", "host_id": HOST_ID, "groups": [GROUP]}),
             *_table("[mqtt]", {"host": "127.0.0.1", "port": mqtt_port}),
-            *_table("[http]", {"host": "127.0.0.1", "port": http_port}),
+            *_table("[http]", {"host": "127.0.0.1", "port": http_port, "signed_in_as": DEMO_USER}),
         )
     )
 

@@ -41,7 +41,9 @@ class CloudProcess:
         self.address = f"http://127.0.0.1:{http_port}"
         self.configuration = directory / "cloud.toml"
         self.configuration.write_text(
-            f'[cloud]\ndata_dir = "data"\n[mqtt]\nport = {mqtt_port}\n[http]\nport = {http_port}\n', encoding="utf-8"
+            f'[cloud]\ndata_dir = "data"\n[mqtt]\nport = {mqtt_port}\n[http]\nport = {http_port}\n'
+            'signed_in_as = "operator"\n',
+            encoding="utf-8",
         )
         self.log = directory / "cloud.log"
         self._process: subprocess.Popen[bytes] | None = None

@@ -24,6 +24,7 @@ def console(tmp_path, free_ports):
     configuration = tmp_path / "cloud.toml"
     configuration.write_text(
         f'[cloud]\ndata_dir = "{tmp_path}/cloud"\n[mqtt]\nport = {mqtt_port}\n[http]\nport = {http_port}\n'
+        'signed_in_as = "operator"\n'
     )
     node = str(ROOT / "tests" / "system" / "foreign_node.cjs")
     with Mosquitto(tmp_path, mqtt_port), (tmp_path / "log").open("wb") as log:

@@ -1,11 +1,12 @@
 // Alarm: can I believe it? The sentence, checks that a sceptic would make, the evidence, and every change.
 
 import { acknowledgement, alarmStateWords, withheldWords } from "./alarmrows.js";
-import { allows, answerAlarm, button, buttons, tapOutcome, toldFinding } from "./answer.js";
+import { allows, answerAlarm, button, buttons, mayDo, tapOutcome, toldFinding } from "./answer.js";
 import { get } from "./api.js";
 import { age, fact, nothing, numberCell } from "./cells.js";
 import { byId, element, idOfPage, pageOf, put } from "./dom.js";
-import { NONE, featureWords, fixed, ms, number, sentenceCase, stateWords, time, unitWords } from "./format.js";
+import { featureWords, fixed, ms, number, sentenceCase, stateWords, time, unitWords } from "./format.js";
+import { showFaultLines } from "./faultlines.js";
 import { start } from "./shell.js";
 import { mark, sign } from "./signs.js";
 import { isSlowPicture, slowView } from "./slow.js";
@@ -54,7 +55,7 @@ function showOutcome() {
   const tap = (found, words) => element("button", { type: "button", onclick: () => tapped(found) }, words);
   put(
     byId("outcome-buttons"),
-    outcome ? null : [told ? tap(told, `As told: ${sentenceCase(told).toLowerCase()}`) : null, tap("nothing", "Nothing"), " "],
+    outcome || !mayDo("outcome") ? null : [told ? tap(told, `As told: ${sentenceCase(told).toLowerCase()}`) : null, tap("nothing", "Nothing"), " "],
     button("outcome", answer),
   );
 }
@@ -83,26 +84,9 @@ function checks() {
 }
 
 function showLines() {
-  const lines = [...(alarm.lines?.length ? alarm.lines : (evidence?.fault_lines ?? []))].sort((a, b) => Number(b.matched) - Number(a.matched) || a.expected_hz - b.expected_hz);
+  const lines = alarm.lines?.length ? alarm.lines : (evidence?.fault_lines ?? []);
   byId("lines-section").hidden = !lines.length && isOfProcess();
-  byId("lines").hidden = !lines.length;
-  byId("lines-hint").textContent = lines.length ? "" : "None: no bearing is configured on this point, or this kind of alarm does not look for lines.";
-  put(
-    byId("lines").tBodies[0],
-    lines.map((line) =>
-      element(
-        "tr",
-        { class: line.matched ? "" : "quiet-row" },
-        element("td", {}, line.matched ? mark("normal", "found") : mark("off", "not found")),
-        element("th", { scope: "row" }, line.line),
-        numberCell(fixed(line.order, 3)),
-        numberCell(fixed(line.expected_hz, 1)),
-        numberCell(fixed(line.found_hz, 1)),
-        numberCell(line.found_hz === null ? NONE : fixed((100 * (line.found_hz - line.expected_hz)) / line.expected_hz, 2)),
-        numberCell(fixed(line.snr_db, 1)),
-      ),
-    ),
-  );
+  showFaultLines(lines, "None: no bearing is configured on this point, or this kind of alarm does not look for lines.");
 }
 
 function showBaseline() {

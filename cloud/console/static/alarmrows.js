@@ -1,6 +1,6 @@
 // How one alarm looks in a list, and the order of a list: most urgent first, then the newest.
 
-import { isOpen, isUnacknowledged } from "./answer.js";
+import { isOpen, isUnacknowledged, mayDo } from "./answer.js";
 import { age, numberCell } from "./cells.js";
 import { element, pageOf } from "./dom.js";
 import { NONE, ms, sentenceCase, time } from "./format.js";
@@ -36,7 +36,7 @@ export function moreUrgentFirst(a, b) {
 /** Who acknowledged it and when, or the button to do so; or who withholds it. */
 export function acknowledgement(alarm, answer) {
   if (alarm.withheld) return withheldWords(alarm.withheld);
-  if (isUnacknowledged(alarm))
+  if (isUnacknowledged(alarm) && mayDo("acknowledge"))
     return element("button", { type: "button", "data-key": "acknowledge", title: "Acknowledge (a)", "aria-label": `Acknowledge: ${alarm.sentence}`, onclick: () => answer("acknowledge", alarm.id) }, "Acknowledge");
   if (!alarm.acknowledged) return NONE;
   return [

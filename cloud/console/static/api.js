@@ -32,6 +32,8 @@ async function call(path, options) {
     answered();
     return body;
   }
+  // Signed out, here or elsewhere: whoever signs in again comes back to this page.
+  if (response.status === 401) location.assign(`/sign-in?next=${encodeURIComponent(location.pathname + location.search)}`);
   const error = new ApiError(response.status, body?.title ?? `HTTP ${response.status}`, body?.detail);
   if (response.status >= 500) failed(error);
   else answered(); // "there is no such machine" is an answer
@@ -60,9 +62,11 @@ export async function getAll(path, parameters = {}) {
   return items;
 }
 
-export function post(path, body) {
-  return call(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
-}
+const change = (method) => (path, body) => call(path, { method, headers: { "Content-Type": "application/json" }, body: body === undefined ? undefined : JSON.stringify(body) });
+
+export const post = change("POST");
+export const replace = change("PUT");
+export const remove = change("DELETE");
 
 function answered() {
   lastAnswer = Date.now();

@@ -5,6 +5,7 @@ import { isOpen } from "./answer.js";
 import { byId, pageOf, put } from "./dom.js";
 import { listen } from "./keyboard.js";
 import { live } from "./live.js";
+import { known as whoIsKnown } from "./session.js";
 import { PRIORITIES, counts } from "./signs.js";
 
 let known = null; // ids with occurrence of the alarms seen so far; null before the first fetch
@@ -44,6 +45,7 @@ export function start({ refresh, concerns = () => true, answer = null }) {
   let alarmsMoved = true;
   live(
     async () => {
+      await whoIsKnown();
       await refresh();
       if (alarmsMoved) await alarms();
       alarmsMoved = false;

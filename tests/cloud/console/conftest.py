@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,9 @@ from typing import Any
 import httpx
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from sqlalchemy import Engine
 from support.believable_plant import STORIES, alarm, asset_id, evidence, seed
+from support.people import ADMIN, QUICK, signed_in
 from support.simulated_gateway import Sent, SimulatedGateway, SimulatedMachine
 
 from cloud.api.application import create_application
@@ -34,6 +36,7 @@ from models.contract.vocabulary import Severity
 
 MINUTE_NS = 60_000_000_000
 SEEDED_DAYS = 2.0
+VISITOR = "A. Keller"
 HOSTILE = '<img src=x onerror="window.hacked=1">'
 CHROMIUM_ARGS = [
     "--no-sandbox",
@@ -55,11 +58,18 @@ class Plant:
     ingest: Ingest
     gateway: SimulatedGateway
     machine: SimulatedMachine
+    engine: Engine
     revision: int = 0
 
     def api(self, path: str) -> Any:
         """Return a document of the API."""
         return httpx.get(f"{self.address}/api/v1{path}").raise_for_status().json()
+
+    def client(self, name: str, grants: Mapping[str, str] = ADMIN) -> httpx.Client:
+        """Return the browser of somebody else who is signed in."""
+        secret = signed_in(self.engine, name, time.time_ns() // 1_000_000, grants)
+        headers = {"origin": self.address}
+        return httpx.Client(base_url=self.address, cookies={"plantpulse": secret}, headers=headers)
 
     def machine_named(self, name: str) -> str:
         """Return a machine's id."""
@@ -151,7 +161,17 @@ def plant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plant]:
     async def serve() -> None:
         stop, up = asyncio.Event(), asyncio.Event()
         hub = EventHub(asyncio.get_running_loop())
-        context = ApiContext(engine, BookReader(engine), trends, hub, Status(), lambda: time.time_ns() // 1_000_000)
+        context = ApiContext(
+            engine,
+            BookReader(engine),
+            trends,
+            hub,
+            Status(),
+            lambda: time.time_ns() // 1_000_000,
+            # As the demo does it; tests of people sign out and in again.
+            HttpSettings(signed_in_as=VISITOR),
+            passwords=QUICK,
+        )
         serving = asyncio.create_task(serve_http(create_application(context), listener, stop, up))
         await up.wait()
         running.update(hub=hub, stop=stop, loop=asyncio.get_running_loop())
@@ -161,7 +181,9 @@ def plant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plant]:
     thread = threading.Thread(target=asyncio.run, args=(serve(),), name="console under test")
     thread.start()
     assert ready.wait(20)
-    served = Plant(address, running["hub"], Ingest(trends, engine, Status(), reorder_ms=500), *hostile_gateway())
+    served = Plant(
+        address, running["hub"], Ingest(trends, engine, Status(), reorder_ms=500), *hostile_gateway(), engine
+    )
     served.arrive(*served.gateway.births(now_ns // 1_000_000))
     served.arrive(*hostile_records(served.gateway, served.machine, now_ns))
     yield served

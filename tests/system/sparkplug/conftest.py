@@ -108,6 +108,7 @@ host = "127.0.0.1"
 port = {port}
 [http]
 port = {http_port}
+signed_in_as = "operator"
 """
 
 
