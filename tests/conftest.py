@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 import socket
+import subprocess
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -29,6 +31,8 @@ def _is_there(name: str) -> bool:
         return (npm_modules() / name.removeprefix("npm/")).is_dir()
     if name == "postgresql" and any(Path("/usr/lib/postgresql").glob("*/bin/initdb")):
         return True  # Debian keeps the server's programs out of the path.
+    if name == "influxdb":
+        return influxd_path() is not None
     return any(shutil.which(program) for program in PROGRAMS[name])
 
 
@@ -36,6 +40,17 @@ def npm_modules() -> Path:
     """Return where `make services` puts the foreign Sparkplug packages."""
     cache = Path(os.environ.get("PLANTPULSE_CACHE", Path.home() / ".cache" / "plantpulse"))
     return cache / "npm" / "node_modules"
+
+
+@cache
+def influxd_path() -> Path | None:
+    """Return the server of InfluxDB 2 that `make services` built, or one that is installed."""
+    script = ROOT / "deploy" / "influxdb" / "build.sh"
+    built = subprocess.run([script, "--path"], capture_output=True, text=True, check=False)
+    if built.returncode == 0:
+        return Path(built.stdout.strip())
+    installed = shutil.which("influxd")
+    return Path(installed) if installed else None
 
 
 @pytest.hookimpl(tryfirst=True)

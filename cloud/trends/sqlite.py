@@ -13,32 +13,26 @@ import sqlite3
 import threading
 from collections import defaultdict
 from contextlib import closing
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from cloud.errors import DataDirectoryError, StoreError
-from cloud.trends.rollups import ROLLUP, Bucketed, Points, into_buckets
+from cloud.trends.rollups import ROLLUP, Points, into_buckets
+from cloud.trends.shaping import Asked, Row, bounded, joined, points_of, series_of, shaped, steady_where_possible
 from cloud.trends.sqlite_schema import SCHEMA, SCHEMA_VERSION
 from cloud.trends.sqlite_writing import BatchWriter
 from cloud.trends.store import (
     GRAIN_MS,
-    HEALTH_INDEX,
-    MAX_POINTS,
-    MIN_POINTS,
-    SCORE,
-    VITALS,
     Grain,
     LatestReading,
     MachineLatest,
     Reading,
-    StateStrip,
     StoredSummary,
     Trend,
     TrendSeries,
     Written,
 )
-from models.contract.vocabulary import is_steady
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -47,13 +41,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from cloud.configuration import RetentionSettings
+    from cloud.trends.store import AlarmEvent, MachinePlace
 
 DAY_MS = 86_400_000
 ROWS_PER_POINT = 24
 MAX_ROWS = 10_000
 """Rows read for one point, and for one answer, before the next coarser grain is taken; a row has about 1.4 kB."""
-
-Row = tuple[Any, ...]
 
 
 class SqliteTrendStore:
@@ -90,8 +83,11 @@ class SqliteTrendStore:
         if version == 0:
             self._writer.executescript(f"BEGIN; {SCHEMA}; PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
 
-    def write(self, summaries: Sequence[StoredSummary], readings: Sequence[Reading]) -> Written:
-        """Store a batch in one transaction; see `TrendStore.write`."""
+    def write(
+        self, summaries: Sequence[StoredSummary], readings: Sequence[Reading], alarms: Sequence[AlarmEvent] = ()
+    ) -> Written:
+        """Store a batch in one transaction; see `TrendStore.write`. Alarms and names are in the book beside it."""
+        del alarms
         try:
             self._writer.execute("BEGIN IMMEDIATE")
             written = self._batches.write(summaries, readings)
@@ -104,6 +100,9 @@ class SqliteTrendStore:
                 raise StoreError(f"{self._path}: trends were not stored: {error}") from error
             raise
         return written
+
+    def know(self, places: Sequence[MachinePlace]) -> None:
+        """Do nothing: who reads this store reads the book too, where names and places stand."""
 
     def prune(self, now_ms: int) -> int:
         """Drop what is older than its retention; return how many rows went.
@@ -190,27 +189,14 @@ class SqliteTrendStore:
 
     def trend(self, asset_id: str, names: Sequence[str], from_ms: int, to_ms: int, points: int) -> Trend:
         """Return features and vitals of a machine in [from_ms, to_ms) in at most `points` points each."""
-        points = max(MIN_POINTS, min(points, MAX_POINTS))
+        asked = Asked(asset_id, tuple(names), from_ms, to_ms, bounded(points))
         keys = self._query("SELECT key FROM asset WHERE asset_id = ?", (asset_id,))
         if not keys:
             return Trend(asset_id, from_ms, to_ms, 1, ())
         span = (int(keys[0][0]), from_ms, to_ms)
-        grain = self._grain(span, points)
-        # Buckets begin at multiples of their length, so the span may cut one more than fits into it.
-        wanted_ms = max(1, -(-(to_ms - from_ms) // (points - 1)))
-        vitals = self._vitals(span, grain)
-        features = [name for name in names if name not in VITALS]
-        measured = self._features(span, grain, features) if features else {}
-        measured |= {name: _vital_points(vitals, name) for name in names if name in VITALS}
-        if grain is Grain.SUMMARY:
-            usual_ms = int(np.median([row[2] - row[0] for row in vitals])) if vitals else 1
-            bucket_ms = 1 if len(vitals) <= points else wanted_ms
-            shown_ms = max(usual_ms, bucket_ms)
-        else:
-            length_ms = GRAIN_MS[grain]
-            bucket_ms = shown_ms = -(-wanted_ms // length_ms) * length_ms
-        series = tuple(_series(name, into_buckets(measured[name], bucket_ms)) for name in names if name in measured)
-        return Trend(asset_id, from_ms, to_ms, shown_ms, series, _states(vitals, bucket_ms, shown_ms))
+        grain = self._grain(span, asked.points)
+        measured = self._features(span, grain, asked.features) if asked.features else {}
+        return shaped(asked, grain, self._vitals(span, grain), measured)
 
     def _grain(self, span: tuple[int, int, int], points: int) -> Grain:
         """Return the finest grain whose rows are few enough and reach as far back as the coarser ones."""
@@ -263,7 +249,7 @@ class SqliteTrendStore:
             )
         else:
             length_ms = GRAIN_MS[grain]
-            rows = _steady_where_possible(
+            rows = steady_where_possible(
                 self._query(
                     "SELECT feature_set, start_ms, late, 1, state, features FROM rollup"
                     " WHERE asset = ? AND grain = ? AND start_ms >= ? AND start_ms < ? ORDER BY start_ms",
@@ -280,7 +266,7 @@ class SqliteTrendStore:
             for name in names:
                 if name in columns:
                     pieces[name].append(cut(its_rows, len(columns), columns[name]))
-        return {name: _joined(found) for name, found in pieces.items()}
+        return {name: joined(found) for name, found in pieces.items()}
 
     def _columns(self, feature_set: int) -> dict[str, int]:
         """Return where each feature stands in the vectors of a feature set."""
@@ -289,10 +275,10 @@ class SqliteTrendStore:
 
     def readings(self, source: str, name: str, from_ms: int, to_ms: int, points: int) -> TrendSeries:
         """Return a metric of a gateway in [from_ms, to_ms) in at most `points` points."""
-        points = max(MIN_POINTS, min(points, MAX_POINTS))
+        points = bounded(points)
         keys = self._query("SELECT key FROM series WHERE source = ? AND name = ?", (source, name))
         if not keys:
-            return _series(name, into_buckets(_points([]), 1))
+            return series_of(name, into_buckets(points_of([]), 1))
         limit = min(points * ROWS_PER_POINT, MAX_ROWS)
         rows = self._query(
             "SELECT time_ms, 1, value, value, value FROM reading"
@@ -301,7 +287,7 @@ class SqliteTrendStore:
         )
         wanted_ms = max(1, -(-(to_ms - from_ms) // (points - 1)))
         if len(rows) <= limit:
-            return _series(name, into_buckets(_points(rows), 1 if len(rows) <= points else wanted_ms))
+            return series_of(name, into_buckets(points_of(rows), 1 if len(rows) <= points else wanted_ms))
         grain = Grain.MINUTE if wanted_ms < GRAIN_MS[Grain.HOUR] else Grain.HOUR
         length_ms = GRAIN_MS[grain]
         rows = self._query(
@@ -309,13 +295,7 @@ class SqliteTrendStore:
             " WHERE series = ? AND grain = ? AND start_ms >= ? AND start_ms < ? ORDER BY start_ms",
             (keys[0][0], grain.value, from_ms // length_ms * length_ms, to_ms),
         )
-        return _series(name, into_buckets(_points(rows), -(-wanted_ms // length_ms) * length_ms))
-
-
-def _steady_where_possible(rows: list[Row]) -> list[Row]:
-    """Leave out other states from every bucket (row[1]) that has steady running (row[4])."""
-    steady = {row[1] for row in rows if is_steady(row[4])}
-    return [row for row in rows if row[1] not in steady or is_steady(row[4])]
+        return series_of(name, into_buckets(points_of(rows), -(-wanted_ms // length_ms) * length_ms))
 
 
 def _cut_summaries(rows: list[Row], features: int, column: int) -> Points:
@@ -340,57 +320,3 @@ def _times(rows: list[Row]) -> NDArray[np.int64]:
 
 def _late(rows: list[Row]) -> NDArray[np.bool_]:
     return np.array([row[2] for row in rows], np.bool_)
-
-
-def _joined(pieces: Sequence[Points]) -> Points:
-    if len(pieces) == 1:
-        return pieces[0]
-    fields = ("t_ms", "weight", "total", "low", "high", "late")
-    return Points(*(np.concatenate([getattr(piece, field) for piece in pieces]) for field in fields))
-
-
-def _points(rows: list[Row]) -> Points:
-    """Return points of rows (time, weight, total, low, high)."""
-    columns = np.array(rows, np.float64).reshape(len(rows), 5)
-    t_ms = np.array([row[0] for row in rows], np.int64)
-    weight, total, low, high = columns[:, 1], columns[:, 2], columns[:, 3], columns[:, 4]
-    return Points(t_ms, weight, total, low, high, np.zeros(len(rows), np.bool_))
-
-
-def _vital_points(rows: list[Row], name: str) -> Points:
-    """Return score or health from the rows of `_vitals`."""
-    first = {SCORE: 5, HEALTH_INDEX: 9}[name]
-    known = [row for row in rows if row[first]]
-    points = _points([(row[0], *row[first : first + 4]) for row in known])
-    late = np.array([row[4] for row in known], np.bool_)
-    return Points(points.t_ms, points.weight, points.total, points.low, points.high, late)
-
-
-def _series(name: str, bucketed: Bucketed) -> TrendSeries:
-    return TrendSeries(name, bucketed.t_ms, bucketed.mean, bucketed.low, bucketed.high, bucketed.late)
-
-
-def _states(rows: list[Row], bucket_ms: int, shown_ms: int) -> StateStrip:
-    """Return the state that most windows of each bucket had, where it changed, and None where nothing was heard."""
-    windows: dict[int, dict[str, int]] = defaultdict(lambda: defaultdict(int))
-    ends: dict[int, int] = defaultdict(int)
-    for start_ms, count, end_ms, state, *_rest in rows:
-        bucket = start_ms // bucket_ms * bucket_ms
-        windows[bucket][state] += count
-        ends[bucket] = max(ends[bucket], end_ms)
-    times: list[int] = []
-    values: list[str | None] = []
-    heard_until = None
-    for bucket in sorted(windows):
-        if heard_until is not None and bucket > heard_until + 2 * shown_ms:
-            times.append(heard_until)
-            values.append(None)
-        state = max(windows[bucket], key=lambda name: windows[bucket][name])
-        if not values or values[-1] != state:
-            times.append(bucket)
-            values.append(state)
-        heard_until = max(ends[bucket], bucket + bucket_ms, heard_until or 0)
-    if heard_until is not None:
-        times.append(heard_until)
-        values.append(None)
-    return StateStrip(tuple(times), tuple(values))

@@ -1,8 +1,8 @@
 """What a trend store takes and gives, whatever it is made of.
 
-Ingest writes summaries of machines and single readings of foreign edge nodes, in batches, each batch one
-transaction; what was written before under the same record id is not written twice. Late data corrects every rollup
-it belongs to. Readers ask for at most so many points and get the finest grain that fits.
+Ingest writes summaries of machines and single readings of gateways and foreign edge nodes, in batches; what was
+written before under the same record id is not written twice. Late data corrects every rollup it belongs to. Readers
+ask for at most so many points and get the finest grain that fits.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from models.contract.records import Summary
+    from models.contract.records import AlarmReport, Summary
 
 SCORE: Final = "score"
 HEALTH_INDEX: Final = "health_index"
@@ -85,11 +85,50 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True)
+class MachinePlace:
+    """Where a machine stands in the asset tree and what people call it: what a trend store may label its data with.
+
+    Attributes:
+        site: Sparkplug group.
+        area, line: of the path that people gave it, or None.
+        machine: name on its gateway.
+    """
+
+    asset_id: str
+    gateway_id: str
+    site: str
+    machine: str
+    machine_class: str | None = None
+    area: str | None = None
+    line: str | None = None
+    display_name: str | None = None
+    criticality: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmEvent:
+    """One report on an alarm, beside the trends that people look at it with; the book is where alarms are read."""
+
+    report: AlarmReport
+    record_id: int
+    late: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Written:
-    """What a write did: record ids that were new, and those that were there before."""
+    """What a write did.
+
+    Attributes:
+        stored: asset and record ids that were new.
+        duplicates: how many were there before.
+        aside: how many of the batch the store could not take into its history and keeps elsewhere, by reason.
+        notice: what people should do about that, one line, or None.
+    """
 
     stored: frozenset[tuple[str, int]]
     duplicates: int
+    aside: Mapping[str, int] = field(default_factory=dict)
+    notice: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,12 +197,23 @@ class Trend:
 class TrendStore(Protocol):
     """A place for trends. One writer; any number of readers in any thread."""
 
-    def write(self, summaries: Sequence[StoredSummary], readings: Sequence[Reading]) -> Written:
-        """Store a batch in one transaction, with rollups and latest values; idempotent.
+    def write(
+        self, summaries: Sequence[StoredSummary], readings: Sequence[Reading], alarms: Sequence[AlarmEvent] = ()
+    ) -> Written:
+        """Store a batch, with rollups and latest values; idempotent.
+
+        Args:
+            summaries: of machines.
+            readings: single values of gateways and foreign edge nodes.
+            alarms: for a store whose readers have no book beside it; others leave them to the book.
 
         Raises:
-            StoreError: nothing of the batch was stored.
+            StoreError: the batch is not stored, or not all of it; the same batch can be written again.
         """
+        ...
+
+    def know(self, places: Sequence[MachinePlace]) -> None:
+        """Take up where machines are and what they are called, for what is written from now on."""
         ...
 
     def latest_machines(self) -> Mapping[str, MachineLatest]:
