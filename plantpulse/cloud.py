@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
+import importlib
 import json
 import signal
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    import argparse
-
     from sqlalchemy import URL
 
     from cloud.configuration import CloudSettings
@@ -37,6 +37,14 @@ where the book is on a PostgreSQL server (else it is a file in data_dir):
 """
 
 
+GROUPS: Final = {
+    "users": ("plantpulse.cloud_commands.users", "who may sign in, and what they may do"),
+    "audit": ("plantpulse.cloud_commands.audit", "look whether the audit log is as it was written"),
+}
+"""Sub-commands with sub-commands of their own: module with `configure(parser)` and `run(settings, arguments)`, and
+what they are about."""
+
+
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the sub-commands."""
     parser.epilog = EXAMPLE
@@ -49,6 +57,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
         action = actions.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
         action.add_argument("--config", type=Path, required=True, metavar="TOML", help="the cloud's configuration")
         action.add_argument("--json", action="store_true", help="one JSON document on standard output")
+    for name, (module, text) in GROUPS.items():
+        group = actions.add_parser(
+            name,
+            help=text,
+            description=text[0].upper() + text[1:] + ".",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        importlib.import_module(module).configure(group)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -56,6 +72,8 @@ def run(arguments: argparse.Namespace) -> int:
     from cloud.configuration import read_configuration
 
     settings = read_configuration(arguments.config)
+    if arguments.action in GROUPS:
+        return int(importlib.import_module(GROUPS[arguments.action][0]).run(settings, arguments))
     if arguments.action == "serve":
         return _serve(settings, as_json=arguments.json)
     if arguments.action == "check":
