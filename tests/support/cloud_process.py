@@ -88,6 +88,13 @@ class CloudProcess:
         answer.raise_for_status()
         return answer.json()
 
+    def post(self, path: str, document: dict[str, Any]) -> Any:
+        """Return the JSON that a change through the API answers with."""
+        headers = {"Origin": self.address}
+        answer = httpx.post(f"{self.address}/api/v1{path}", json=document, headers=headers, timeout=10.0)
+        answer.raise_for_status()
+        return answer.json()
+
     def is_ready(self) -> bool:
         """Return whether records can be taken."""
         return self.status("/readyz") == 200
