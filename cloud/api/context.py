@@ -15,6 +15,7 @@ from cloud.book.sites import bound_to
 from cloud.errors import RequestError
 from cloud.event_hub import EventHub
 from cloud.http_settings import HttpSettings
+from cloud.notifying.courier import Notifier
 from cloud.passwords import Passwords
 from cloud.prognosis import Prognoses
 from cloud.status import Status
@@ -29,6 +30,7 @@ class ApiContext:
         engine: of the book; inside a request it shows the sites of who asks, and so does `book`.
         now_ms: ms UTC.
         http: how people are signed in, and for how long.
+        notifier: tells people of alarms; None where nobody is told.
     """
 
     engine: Engine
@@ -41,6 +43,7 @@ class ApiContext:
     limits: RateLimits = field(default_factory=RateLimits)
     passwords: Passwords = field(default_factory=Passwords)
     prognoses: Prognoses = field(default_factory=Prognoses)
+    notifier: Notifier | None = None
 
 
 def _context(request: Request) -> ApiContext:
