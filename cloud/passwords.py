@@ -54,7 +54,7 @@ class Passwords:
             return False
         with self._few:
             try:
-                fits = self._hasher.verify(stored or self._nobodys, password)
+                fits = self._hasher.verify(self._nobodys if stored is None else stored, password)
             except (Argon2Error, InvalidHashError):
                 return False
         return fits and stored is not None
