@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from itertools import pairwise
+from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from cloud.alarm_desk import DeskState
 from cloud.alarm_measures import Active, Annunciation
-from cloud.book.tables import Alarm, AlarmOccurrence
+from cloud.book.tables import Alarm, AlarmOccurrence, AlarmReportRow
 from models.contract.vocabulary import AlarmState
 
 if TYPE_CHECKING:
@@ -17,7 +18,11 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Engine
 
-WITHHELD = (DeskState.SHELVED, DeskState.SUPPRESSED, DeskState.OUT_OF_SERVICE)
+WITHHELD: Final = (DeskState.SHELVED, DeskState.SUPPRESSED, DeskState.OUT_OF_SERVICE)
+
+
+REPORTS_LOOKED_AT: Final = 1_000
+"""Of one machine: years of a usual one, and read within milliseconds."""
 
 
 def annunciations(engine: Engine, from_ms: int, to_ms: int) -> Sequence[Annunciation]:
@@ -49,3 +54,21 @@ def models_of_alarms(engine: Engine) -> dict[str, str]:
     query = select(Alarm.machine_id, Alarm.model).order_by(Alarm.changed_ms)
     with Session(engine) as session:
         return dict(session.execute(query).tuples().all())
+
+
+def model_changes(engine: Engine, machine_id: str) -> list[tuple[int, str]]:
+    """Return when the reports of a machine's alarms began to name another model, oldest first, ms UTC.
+
+    Only the last `REPORTS_LOOKED_AT` reports are looked at.
+    """
+    query = (
+        select(AlarmReportRow.end_ms, AlarmReportRow.document)
+        .where(AlarmReportRow.machine_id == machine_id)
+        .order_by(AlarmReportRow.end_ms.desc())
+        .limit(REPORTS_LOOKED_AT)
+    )
+    with Session(engine) as session:
+        told = [(end_ms, str(document.get("model", ""))) for end_ms, document in session.execute(query).tuples()]
+    told.reverse()
+    named = [(end_ms, model) for end_ms, model in told if model]
+    return [now for before, now in pairwise(named) if now[1] != before[1]]

@@ -14,6 +14,7 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from cloud.api.guard import SIGN_IN_PAGE, permission
+from cloud.console.acknowledge import mount_acknowledge_page
 from cloud.console.assets import Assets
 from cloud.permissions import Action
 from models.diagnosis.iso20816 import BOUNDARIES_MM_S
@@ -73,6 +74,7 @@ PAGES: Final = (
     Page("/gateways", "gateways.html", "gateways"),
     Page("/gateways/{gateway:path}", "gateway.html", "gateways"),
     Page("/models", "models.html", "models"),
+    Page("/notifications", "notifications.html", "notifications"),
     Page("/audit", "audit.html", "audit", Action.READ_AUDIT),
     Page("/users", "users.html", "users", Action.MANAGE_USERS),
     Page("/account", "account.html", "account", Action.OWN_ACCOUNT),
@@ -99,6 +101,7 @@ def mount(app: FastAPI) -> None:
             static=f"/static/{assets.version}", section=page.section, zone_limits=ZONE_LIMITS
         )
         _add_page(app, page, body)
+    mount_acknowledge_page(app, environment, f"/static/{assets.version}", PAGE_HEADERS)
     _add_assets(app, assets)
 
 

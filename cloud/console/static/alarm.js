@@ -165,13 +165,18 @@ async function refresh() {
     return;
   }
   showHead();
+  showOutcome();
+  put(byId("checks"), checks());
+  delete byId("alarm").dataset.waiting;
   if (alarm.evidence !== "none" && (alarm.evidence !== before || !evidence)) await fetchEvidence();
   showOutcome();
   put(byId("checks"), checks());
   showLines();
   showBaseline();
   showTimeline();
+  delete byId("reasons").dataset.waiting;
   if (alarm.evidence !== before || evidence) await showEvidence();
+  for (const section of ["evidence", "history"]) delete byId(section).dataset.waiting;
 }
 
 start({ refresh, concerns: (kind, what) => kind === "alarm" && (what === null || what === id), answer });

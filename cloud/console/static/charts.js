@@ -1,12 +1,14 @@
-// The one way to plotly.js: loads it when the first chart needs it, and gives every chart the page's own look.
+// Every chart of the console: a still picture at first, plotly.js once somebody reaches for one of them.
+// plotly.js takes a second to start on a tablet; a page that is only looked at does not wait for it.
 
 import { element, put, save } from "./dom.js";
 import { number } from "./format.js";
+import { still } from "./still.js";
 
 let loading = null;
 
-/** Load plotly.js once; pages without charts never do. */
-export function plotly() {
+/** Load plotly.js once; pages that nobody touches never do. */
+function plotly() {
   loading ??= new Promise((resolve, reject) => {
     const script = element("script", { src: new URL("plotly.min.js", import.meta.url).href });
     script.onload = () => resolve(window.Plotly);
@@ -19,7 +21,7 @@ export function plotly() {
   return loading;
 }
 
-export const CONFIG = { displayModeBar: false, responsive: true, doubleClick: false, scrollZoom: false };
+const CONFIG = { displayModeBar: false, responsive: true, doubleClick: false, scrollZoom: false };
 
 /** Colours by meaning, read from the style sheet so that charts and tables never disagree. */
 export function palette() {
@@ -32,6 +34,7 @@ export function palette() {
     grid: colour("grid"),
     surface: colour("surface"),
     accent: colour("accent"),
+    uncertain: colour("uncertain"),
     limit: colour("limit"),
     series: [1, 2, 3, 4, 5, 6].map((at) => colour(`series-${at}`)),
     urgent: colour("urgent"),
@@ -118,12 +121,87 @@ export function redrawOn(draw) {
   addEventListener("themechange", draw);
 }
 
+// ---- still, then alive ----
+
+const charts = new Map(); // chart → {data, look, words, bind, isLive}
+let isAwake = false;
+let waking = null;
+
+/**
+ * Draw a figure of plotly.js into an element: as a still, or alive where somebody has reached for a chart of this page.
+ *
+ * @param words what the picture shows, for a screen reader; the numbers stand in the table behind it.
+ * @param bind called once with the element and plotly.js, when it comes alive.
+ */
+export async function drawChart(chart, data, look, words, bind = null) {
+  const known = charts.get(chart);
+  const one = { isLive: known?.isLive ?? false, data, look, words, bind };
+  charts.set(chart, one);
+  if (!known) {
+    for (const reach of ["pointerenter", "touchstart", "focusin"]) chart.addEventListener(reach, () => wake(), { passive: true, once: true });
+    widths.observe(chart);
+  }
+  if (isAwake) await enliven(chart, one);
+  else drawStill(chart, one);
+}
+
+function drawStill(chart, one) {
+  if (chart.clientWidth === 0) return;
+  one.width = chart.clientWidth;
+  chart.replaceChildren(still(one.data, one.look, chart.clientWidth, one.words));
+  chart.dataset.drawn = "still";
+}
+
+async function enliven(chart, one) {
+  const Plotly = await plotly();
+  if (!one.isLive) chart.replaceChildren();
+  await Plotly.react(chart, one.data, one.look, CONFIG);
+  if (!one.isLive) one.bind?.(chart, Plotly);
+  one.isLive = true;
+  chart.dataset.drawn = "live";
+}
+
+/** Have plotly.js take over all charts of the page; resolves when it has. */
+export function wake() {
+  waking ??= (async () => {
+    try {
+      await plotly();
+    } catch (reason) {
+      waking = null; // the stills stay; the next reach tries again
+      console.error(reason);
+      return;
+    }
+    isAwake = true;
+    for (const [chart, one] of charts) {
+      await enliven(chart, charts.get(chart) ?? one);
+      await new Promise((resolve) => setTimeout(resolve)); // a page of charts must not freeze while they come alive
+    }
+  })();
+  return waking;
+}
+
+/** Save charts as PNG files, one after the other. */
+export async function savePng(named) {
+  await wake();
+  const Plotly = await plotly();
+  for (const [chart, filename] of named) await Plotly.downloadImage(chart, { format: "png", width: 1200, height: 500, filename });
+}
+
+// Stills follow their width; plotly.js does that by itself.
+const widths = new ResizeObserver((entries) => {
+  for (const { target } of entries) {
+    const one = charts.get(target);
+    if (one && !one.isLive && one.width !== target.clientWidth) drawStill(target, one);
+  }
+});
+
 // Paper has its own layout; charts are fitted into it before the browser looks, and back afterwards.
 addEventListener("beforeprint", () => fit("add"));
 addEventListener("afterprint", () => fit("remove"));
 
 function fit(change) {
   document.documentElement.classList[change]("paper");
+  for (const [chart, one] of charts) if (!one.isLive) drawStill(chart, one);
   for (const chart of document.querySelectorAll(".js-plotly-plot")) window.Plotly.relayout(chart, { width: chart.clientWidth });
   // Back on the screen the charts follow the window again.
   if (change === "remove") for (const chart of document.querySelectorAll(".js-plotly-plot")) window.Plotly.relayout(chart, { width: null, autosize: true });

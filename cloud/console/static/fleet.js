@@ -5,13 +5,14 @@ import { age, nothing, numberCell } from "./cells.js";
 import { CONDITIONS, condition, conditionWords, healthChange, places, worseFirst } from "./condition.js";
 import { byId, element, pageOf, put } from "./dom.js";
 import { filters, found, offer } from "./filters.js";
-import { MINUS, NONE, fixed, number, plural, sentenceCase, stateWords, time } from "./format.js";
+import { MINUS, NONE, firstSentence, fixed, ms, number, plural, sentenceCase, stateWords, time } from "./format.js";
 import { refill } from "./keyboard.js";
 import { start } from "./shell.js";
 import { PRIORITIES, counts, mark, signWord } from "./signs.js";
 import { sparkline } from "./sparkline.js";
 
 const SHIFT_HOURS = 8;
+const SHIFT_MS = SHIFT_HOURS * 3_600_000;
 const NOTICED_CHANGE = 5; // points of health; less is the breathing of a healthy machine
 const form = byId("filters");
 let machines = [];
@@ -33,6 +34,23 @@ function alarmsCell(machine) {
   const open = counts(machine.open_alarms);
   return element("td", { class: open.length ? "c-alarms" : "c-alarms none", "data-label": "Alarms" }, open.length ? open : NONE);
 }
+
+const isNew = (machine) => machine.verdict !== null && Date.now() - ms(machine.verdict.since) < SHIFT_MS;
+
+/** What is different from when the people before went home. */
+function sinceLastShift() {
+  const fresh = machines.filter(isNew);
+  const worse = machines.filter((machine) => (healthChange(machine, SHIFT_HOURS)?.change ?? 0) <= -NOTICED_CHANGE);
+  const better = machines.filter((machine) => (healthChange(machine, SHIFT_HOURS)?.change ?? 0) >= NOTICED_CHANGE);
+  const said = [
+    fresh.length ? `new in alarm: ${few(fresh)}` : null,
+    worse.length ? `lost health: ${few(worse)}` : null,
+    better.length ? `gained health: ${few(better)}` : null,
+  ].filter(Boolean);
+  return `Since the last shift (${SHIFT_HOURS} h): ${said.length ? said.join("; ") : "nothing has changed"}.`;
+}
+
+const few = (list) => list.slice(0, 3).map((machine) => machine.name).join(", ") + (list.length > 3 ? ` and ${list.length - 3} more` : "");
 
 function changeCell(machine) {
   const past = healthChange(machine, SHIFT_HOURS);
@@ -61,7 +79,7 @@ function row(machine) {
     numberCell(number(machine.score), { class: machine.score === null ? "c-score none" : machine.score >= 1 ? "c-score above" : "c-score" }, "Score"),
     element("td", { class: machine.zone ? "c-zone" : "c-zone none", "data-label": "ISO" }, machine.zone ? `Zone ${machine.zone}` : NONE),
     alarmsCell(machine),
-    element("td", { class: "c-verdict" }, machine.verdict?.sentence ?? ""),
+    element("td", { class: "c-verdict" }, isNew(machine) ? element("strong", { class: "new" }, "New: ") : null, firstSentence(machine.verdict?.sentence)),
     element("td", { class: "c-running", "data-label": "Running" }, stateWords(machine.operating_state)),
     element("td", { class: "c-age", "data-label": "Last data" }, age(machine.last_data)),
   );
@@ -108,6 +126,8 @@ async function refresh() {
   offer(form.elements.class, unique(machines.map((machine) => machine.class)));
   offer(form.elements.state, CONDITIONS.map((key) => [key, signWord(key)]));
   put(byId("sentence"), machines.length ? sentence() : "No machine yet.");
+  byId("shift").hidden = machines.length === 0;
+  put(byId("shift"), sinceLastShift());
   form.hidden = machines.length === 0;
   show();
 }

@@ -126,4 +126,9 @@ export function stateWords(state) {
   return name && name !== "default" ? `${sentenceCase(kind)}, ${name}` : sentenceCase(kind);
 }
 
+/** The first sentence of a text; a full stop between digits or after a single letter ends none. */
+export function firstSentence(text) {
+  return /^.*?[^\s.][^\s.][.!?](?=\s+\p{Lu}|\s*$)/su.exec(text ?? "")?.[0] ?? text ?? "";
+}
+
 export const plural = (count, one, many = `${one}s`) => `${count} ${count === 1 ? one : many}`;

@@ -3,7 +3,7 @@
 import { byId, put } from "./dom.js";
 import { legend } from "./signs.js";
 
-const PAGES = { f: "/", a: "/alarms", g: "/gateways" };
+const PAGES = { f: "/", s: "/site", a: "/alarms", g: "/gateways", m: "/models" };
 const ANSWERS = { a: "acknowledge", s: "shelve", o: "outcome" };
 const GO_MS = 1200; // how long a `g` waits for its second letter
 

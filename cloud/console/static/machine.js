@@ -1,7 +1,7 @@
 // Machine: is it getting worse, and why? Sentence, facts, alarms, trends, and the spectrum of a moment.
 
 import { alarmRow, moreUrgentFirst, withheldWords } from "./alarmrows.js";
-import { allows, answer as ask, answerAlarm, button, isOpen, isUnacknowledged } from "./answer.js";
+import { allows, answer as ask, answerAlarm, answerStretch, button, isOpen, isUnacknowledged } from "./answer.js";
 import { get, getAll } from "./api.js";
 import { age, fact, nothing, quantity } from "./cells.js";
 import { palette } from "./charts.js";
@@ -10,12 +10,14 @@ import { byId, element, idOfPage, pageOf, put } from "./dom.js";
 import { drawMachine } from "./drawing.js";
 import { NONE, duration, featureWords, fixed, ms, number, sentenceCase, stateWords, time } from "./format.js";
 import { refill } from "./keyboard.js";
+import { baselineOf, momentOptions } from "./moments.js";
 import { start } from "./shell.js";
 import { mark } from "./signs.js";
 import { HEALTH_LIMIT } from "./sparkline.js";
 import { isSlow, isSlowPicture, slowView } from "./slow.js";
 import { spectrumView } from "./spectrum.js";
 import { split, trendLegend, trendPanels } from "./trends.js";
+import { waterfallView } from "./waterfall.js";
 
 const HOUR = 3_600_000;
 const RANGES = { "1h": ["1 h", HOUR], "24h": ["24 h", 24 * HOUR], "7d": ["7 d", 168 * HOUR], "30d": ["30 d", 720 * HOUR], all: ["All", null] };
@@ -33,9 +35,13 @@ let machine = null;
 let alarms = [];
 let pictures = [];
 let trends = null;
+let found = []; // labels of this machine
+let judges = []; // when which model began to judge
+let hovered = null; // the picture under the cursor
+let stretch = null; // what the trends show, [from, to]
 
 const zoneLimits = JSON.parse(byId("machine").dataset.zoneLimits);
-const spectrum = spectrumView(byId("spectrum"));
+const spectrum = spectrumView(byId("spectrum"), { baseline: () => baselineOf(api) });
 const slow = slowView(byId("slow"));
 const panels = trendPanels(byId("panels"), {
   get zoneLimits() {
@@ -45,7 +51,9 @@ const panels = trendPanels(byId("panels"), {
   onZoom: (from, to) => to - from >= SHORTEST_ZOOM_MS && go({ from: Math.round(from), to: Math.round(to) }, true),
   onReset: () => go({ from: null, to: null }, true),
   onMoment: (at) => pictures.length && go({ at: nearest(at).id }, false),
+  onHover: (at) => follow({ hovered: at !== null && pictures.length ? nearest(at).id : null }),
 });
+const waterfall = waterfallView(byId("waterfall"), (settings) => get(`${api}/spectra/waterfall`, settings), (picture) => go({ at: picture }, false));
 
 function readAddress() {
   const query = new URLSearchParams(location.search);
@@ -70,7 +78,11 @@ function go(change, isStep) {
 }
 
 function follow(change) {
-  const isOnlyMoment = Object.keys(change).length === 1 && "at" in change;
+  const isOnlyMoment = Object.keys(change).length === 1 && ("at" in change || "hovered" in change);
+  if ("hovered" in change) {
+    if (change.hovered === hovered) return;
+    hovered = change.hovered;
+  } else hovered = null;
   const work = isOnlyMoment ? showMoment() : showTrends();
   work.catch((reason) => {
     if (reason.status === undefined) console.error(reason);
@@ -98,6 +110,8 @@ function showHead() {
   const worst = alarms.filter(isOpen).sort(moreUrgentFirst)[0];
   byId("next-step").hidden = !worst?.next_step;
   if (worst?.next_step) put(byId("next-step"), element("strong", {}, "What to do: "), worst.next_step);
+  byId("prognosis").hidden = !machine.prognosis;
+  if (machine.prognosis) put(byId("prognosis"), element("strong", {}, "How long: "), machine.prognosis.sentence);
   const { speed_rpm: speed, machine_group: group, support } = machine.facts ?? {};
   put(
     byId("facts"),
@@ -212,7 +226,8 @@ async function showTrends() {
   const channels = { all: channelNames(), shown: shownChannels() };
   put(byId("legend"), trendLegend(channels, palette(), trends.series.some((series) => series.late?.some(Boolean))));
   put(byId("trends-span"), `${time(range[0])} to ${time(range[1])}, one point for ${duration(1000 * trends.bucket_s)}. Drag to zoom, double-click to go back.`);
-  await panels.show(trends, { quantities: shownQuantities(), channels, alarms, moment: view.at ? ms(pictures.find((one) => one.id === view.at)?.end) : null, range });
+  stretch = range;
+  await panels.show(trends, { quantities: shownQuantities(), channels, alarms, moment: view.at ? ms(pictures.find((one) => one.id === view.at)?.end) : null, range, found, judges });
 }
 
 // ---- the picture of a moment ----
@@ -221,10 +236,14 @@ let shownPicture = null;
 
 async function showMoment() {
   const select = byId("moment");
-  select.replaceChildren(new Option(pictures.length ? `latest, ${time(ms(pictures[0].end))}` : "latest", ""), ...pictures.map((one) => new Option(`${time(ms(one.end))}${one.subject === "spectrum" ? "" : " (alarm)"}`, one.id)));
-  select.value = pictures.some((one) => one.id === view.at) ? view.at : "";
+  const asked = hovered ?? view.at;
+  if (select.options.length !== pictures.length + 1 || select.options[1]?.value !== pictures[0]?.id) select.replaceChildren(...momentOptions(pictures));
+  select.value = pictures.some((one) => one.id === asked) ? asked : "";
   await panels.moment(view.at ? ms(pictures.find((one) => one.id === view.at)?.end) : null);
   const wanted = select.value || pictures[0]?.id;
+  byId("spectrum-link").hidden = !wanted || isSlow(machine.features);
+  byId("spectrum-link").href = `${pageOf("machines", id)}/spectrum${select.value ? `?at=${encodeURIComponent(select.value)}` : ""}`;
+  waterfall.mark(wanted);
   put(byId("spectrum-title"), isSlow(machine.features) ? "What came before?" : "Which fault is it?");
   if (!wanted) {
     slow.empty();
@@ -232,11 +251,29 @@ async function showMoment() {
     return;
   }
   if (wanted === shownPicture) return;
-  const picture = await get(`${api}/spectra/${encodeURIComponent(wanted)}`);
+  const picture = await pictureOf(wanted);
+  if (wanted !== (hovered ?? (select.value || pictures[0]?.id))) return; // the cursor went on meanwhile
   const [seen, other] = isSlowPicture(picture) ? [slow, spectrum] : [spectrum, slow];
   other.empty();
   await seen.show(picture, alarms.find(isOpen)?.channel);
   shownPicture = wanted;
+}
+
+const PICTURES_KEPT = 12; // a cursor goes to and fro; each is a few hundred kilobytes
+const kept = new Map();
+
+async function pictureOf(wanted) {
+  const picture = kept.get(wanted) ?? (await get(`${api}/spectra/${encodeURIComponent(wanted)}`));
+  kept.delete(wanted);
+  kept.set(wanted, picture);
+  if (kept.size > PICTURES_KEPT) kept.delete(kept.keys().next().value);
+  return picture;
+}
+
+const shown = (title) => delete byId(title).closest("section").dataset.waiting;
+
+async function labelStretch() {
+  if (machine && stretch && (await answerStretch(machine, ...stretch))) await refresh();
 }
 
 async function refresh() {
@@ -252,13 +289,22 @@ async function refresh() {
   alarms = await getAll("/alarms", { machine: id });
   showHead();
   showAlarms();
+  delete byId("machine").dataset.waiting;
+  const before = pictures[0]?.id;
+  [found, judges] = await Promise.all([getAll("/labels", { machine: id }), get("/models/changes", { machine: id }).then(({ items }) => items)]);
   pictures = (await get(`${api}/spectra`)).items.sort((a, b) => ms(b.end) - ms(a.end));
   // A zoomed view stands still; a range that ends now moves with the plant.
   if (!view.from || !trends) await showTrends();
+  shown("trends-title");
   await showMoment();
+  shown("spectrum-title");
+  byId("waterfall-section").hidden = isSlow(machine.features);
+  if (!isSlow(machine.features) && (!before || pictures[0]?.id !== before)) await waterfall.load();
+  shown("waterfall-title");
 }
 
 byId("alarms").dataset.rows = "";
 showRanges();
+byId("label-stretch").addEventListener("click", labelStretch);
 byId("moment").addEventListener("change", (event) => go({ at: event.target.value || null }, false));
 start({ refresh, concerns: (kind, what) => kind === "machine" && (what === null || what === id), answer });

@@ -1,6 +1,6 @@
 // Slow signals: there is no spectrum worth looking at; what came before is the evidence, every channel in its own unit.
 
-import { CONFIG, axis, layout, palette, plain, plotly, redrawOn, tableBehind, timeTicks } from "./charts.js";
+import { axis, drawChart, layout, palette, plain, redrawOn, tableBehind, timeTicks } from "./charts.js";
 import { element, put } from "./dom.js";
 import { duration, localTime, ms, number, time, unitWords, withUnit } from "./format.js";
 import { split } from "./trends.js";
@@ -56,14 +56,13 @@ export function slowView(host) {
   let preferred = null;
   async function draw() {
     if (!picture) return;
-    const Plotly = await plotly();
     const colours = palette();
     const [first] = picture.channels;
     hint.textContent = `the ${duration(1000 * first.waveform.dt_s * first.waveform.values.length)} until ${time(ms(picture.end))}`;
     const channels = ordered(preferred);
     const [traces, look] = strips(channels, colours);
     const xaxis = axis(colours, "", { type: "date", title: undefined, anchor: channels.length > 1 ? `y${channels.length}` : "y", nticks: timeTicks(), tickangle: 0, hoverformat: "%Y-%m-%d %H:%M:%S" });
-    await Plotly.react(chart, traces, layout(colours, { margin: MARGIN, height: MARGIN.t + MARGIN.b + STRIP_HEIGHT * channels.length, hovermode: "x unified", dragmode: "zoom", xaxis, ...look }), CONFIG);
+    await drawChart(chart, traces, layout(colours, { margin: MARGIN, height: MARGIN.t + MARGIN.b + STRIP_HEIGHT * channels.length, hovermode: "x unified", dragmode: "zoom", xaxis, ...look }), `${name}, ${channels.length} channels`);
   }
 
   redrawOn(draw);

@@ -1,7 +1,7 @@
-// The analyst's view of one moment: spectrum and envelope with fault lines, cursor and peak table.
-// Used on the machine page for periodic pictures and on the alarm page for evidence.
+// The analyst's view of one moment: spectrum and envelope with fault lines, cursor, baseline and peak table.
+// Used on the machine page and on the page of the spectrum for periodic pictures, on the alarm page for evidence.
 
-import { CONFIG, axis, csv, layout, palette, plain, plotly, redrawOn, tableBehind } from "./charts.js";
+import { axis, csv, drawChart, layout, palette, plain, redrawOn, savePng, tableBehind } from "./charts.js";
 import { numberCell } from "./cells.js";
 import { element, put, save } from "./dom.js";
 import { NONE, fixed, number, unitWords } from "./format.js";
@@ -29,12 +29,16 @@ const choice = (label, name, options, changed) =>
 /**
  * Build the view inside `host`.
  *
+ * @param options.initial settings to begin with: `channel, unit, scale, cursor, cursorHz, isCompared`.
+ * @param options.changed called with the settings whenever a person changes one.
+ * @param options.baseline fetches what the machine was like at first, or null; without it none is offered.
  * @returns `{show(document), empty(...children)}`; a document is what `/machines/{id}/spectra/{evidence}` answers.
  */
-export function spectrumView(host) {
+export function spectrumView(host, { initial = {}, changed: told = () => {}, baseline = null } = {}) {
   let picture = null;
-  let cursorHz = null;
-  const settings = { channel: null, unit: "hz", scale: "linear", cursor: "harmonics" };
+  let before = null; // the baseline, once it was asked for
+  let cursorHz = initial.cursorHz ?? null;
+  const settings = { channel: initial.channel ?? null, unit: initial.unit ?? "hz", scale: initial.scale ?? "linear", cursor: initial.cursor ?? "harmonics", isCompared: initial.isCompared ?? false };
 
   const channel = choice("Channel", "channel", [], changed);
   const unit = choice("Axis", "unit", Object.entries(FREQUENCY), changed);
@@ -42,6 +46,8 @@ export function spectrumView(host) {
   const cursor = choice("Cursor", "cursor", [["harmonics", "harmonics"], ["sidebands", "sidebands of the shaft"], ["single", "single"]], changed);
   const cursorAt = element("input", { type: "number", min: 0, step: "any", name: "cursor-at", "aria-label": "Cursor position", onchange: typed });
   const cursorUnit = element("span", { class: "unit" });
+  const compared = element("input", { type: "checkbox", name: "compared", checked: settings.isCompared, onchange: changed });
+  for (const [field, value] of [[unit, settings.unit], [scale, settings.scale], [cursor, settings.cursor]]) field.lastElementChild.value = value;
   const controls = element(
     "div",
     { class: "controls" },
@@ -51,6 +57,7 @@ export function spectrumView(host) {
     cursor,
     element("label", {}, "at ", cursorAt, " ", cursorUnit),
     element("button", { type: "button", onclick: () => setCursor(null) }, "No cursor"),
+    baseline ? element("label", {}, compared, " baseline") : null,
     element("button", { type: "button", onclick: exportCsv }, "CSV"),
     element("button", { type: "button", onclick: exportPng }, "PNG"),
   );
@@ -66,7 +73,7 @@ export function spectrumView(host) {
     const name = kind === "envelope" ? "Envelope spectrum" : "Spectrum";
     const chart = element("div", { class: "chart" });
     const figure = element("figure", { class: "panel wide" }, element("figcaption", {}, element("strong", {}, name), element("span", { class: "hint" })), chart, tableBehind(name, `${kind}.csv`, () => tableOf(kind)));
-    return { figure, chart, kind, isDrawn: false };
+    return { figure, chart, kind };
   }
 
   const current = () => picture.channels.find((one) => one.name === settings.channel) ?? picture.channels[0];
@@ -78,6 +85,8 @@ export function spectrumView(host) {
     settings.unit = unit.lastElementChild.value;
     settings.scale = scale.lastElementChild.value;
     settings.cursor = cursor.lastElementChild.value;
+    settings.isCompared = compared.checked;
+    told({ ...settings, cursorHz });
     draw();
   }
 
@@ -88,6 +97,7 @@ export function spectrumView(host) {
 
   function setCursor(hz) {
     cursorHz = hz;
+    told({ ...settings, cursorHz });
     draw();
   }
 
@@ -102,8 +112,7 @@ export function spectrumView(host) {
   }
 
   async function exportPng() {
-    const Plotly = await plotly();
-    for (const one of Object.values(charts)) await Plotly.downloadImage(one.chart, { format: "png", width: 1200, height: 500, filename: `${fileName()}-${one.kind}` });
+    await savePng(Object.values(charts).map((one) => [one.chart, `${fileName()}-${one.kind}`]));
   }
 
   const fileName = () => `${current().name}-${picture.end}`.replaceAll(/[^\w.-]+/g, "_");
@@ -153,7 +162,7 @@ export function spectrumView(host) {
     return kind === "spectrum" && orders.length ? 2 * Math.max(...orders.map((one) => one.expected_hz)) : Infinity;
   }
 
-  async function drawOne(one, Plotly, colours) {
+  async function drawOne(one, colours) {
     const { step_hz: step, values } = current()[one.kind];
     const by = factor();
     const isLog = settings.scale === "log";
@@ -162,32 +171,38 @@ export function spectrumView(host) {
     const marks = markers(one.kind, colours);
     const trace = { x, y: values, type: "scatter", mode: "lines", line: { color: colours.ink, width: 1 }, hovertemplate: `%{x:.5~g} ${FREQUENCY[settings.unit]}: %{y:.3~g} ${plain(amplitudeWords(one.kind))}<extra></extra>` };
     const amplitude = one.kind === "envelope" ? "Envelope, × background" : `Amplitude RMS, ${unitWords(current().unit)}`;
-    await Plotly.react(
-      one.chart,
-      [trace],
-      layout(colours, {
-        margin: MARGIN,
-        height: 300,
-        hovermode: "x",
-        dragmode: "zoom",
-        uirevision: `${settings.unit}`,
-        shapes: marks.shapes,
-        annotations: marks.annotations,
-        xaxis: axis(colours, `Frequency, ${FREQUENCY[settings.unit]}`, { range: [0, Math.min(x.at(-1), firstViewHz(one.kind) * by)] }),
-        yaxis: axis(colours, amplitude, isLog ? { type: "log", fixedrange: true, exponentformat: "power", dtick: 1 } : { fixedrange: true, range: [0, 1.08 * highest || 1], nticks: 6 }),
-      }),
-      CONFIG,
-    );
-    if (one.isDrawn) return;
-    one.isDrawn = true;
-    one.chart.on("plotly_click", (event) => setCursor(event.points[0].x / factor()));
-    one.chart.on("plotly_doubleclick", () => Plotly.relayout(one.chart, { "xaxis.range": [0, current()[one.kind].step_hz * current()[one.kind].values.length * factor()] }));
+    const look = layout(colours, {
+      margin: MARGIN,
+      height: 300,
+      hovermode: "x",
+      dragmode: "zoom",
+      uirevision: `${settings.unit}`,
+      shapes: marks.shapes,
+      annotations: marks.annotations,
+      xaxis: axis(colours, `Frequency, ${FREQUENCY[settings.unit]}`, { range: [0, Math.min(x.at(-1), firstViewHz(one.kind) * by)] }),
+      yaxis: axis(colours, amplitude, isLog ? { type: "log", fixedrange: true, exponentformat: "power", dtick: 1 } : { fixedrange: true, range: [0, 1.08 * highest || 1], nticks: 6 }),
+    });
+    await drawChart(one.chart, [baselineTrace(one.kind, by, colours), trace].filter(Boolean), look, `${one.kind === "envelope" ? "Envelope spectrum" : "Spectrum"} of ${current().name}`, (own, Plotly) => {
+      own.on("plotly_click", (event) => setCursor(event.points[0].x / factor()));
+      own.on("plotly_doubleclick", () => Plotly.relayout(own, { "xaxis.range": [0, current()[one.kind].step_hz * current()[one.kind].values.length * factor()] }));
+    });
+  }
+
+  const baselineOf = (kind) => (settings.isCompared ? (before?.channels.find((one) => one.name === current().name)?.[kind] ?? null) : null);
+
+  /** What it was like at first, behind what it is like now. */
+  function baselineTrace(kind, by, colours) {
+    const bins = baselineOf(kind);
+    return bins && { x: bins.values.map((_, at) => at * bins.step_hz * by), y: bins.values, type: "scatter", mode: "lines", line: { color: colours.series[1], width: 1 }, hovertemplate: "%{y:.3~g} baseline<extra></extra>" };
   }
 
   function peakTable(kind) {
     const { step_hz: step, values } = current()[kind];
     const rows = findPeaks(values, step, PEAKS).map((peak) => {
       const order = picture.speed_rpm ? (peak.hz * 60) / picture.speed_rpm : null;
+      const bins = baselineOf(kind);
+      const place = bins ? Math.round(peak.hz / bins.step_hz) : 0;
+      const usual = bins ? Math.max(...bins.values.slice(Math.max(place - 1, 0), place + 2)) : null; // a peak lies between bins
       return element(
         "tr",
         {},
@@ -195,10 +210,11 @@ export function spectrumView(host) {
         numberCell(number(order, 4)),
         numberCell(number(peak.hz * 60, 4)),
         numberCell(number(peak.amplitude)),
+        bins ? numberCell(usual > 0 ? number(peak.amplitude / usual) : NONE) : null,
         element("td", {}, lineNear(peak.hz, step, picture.fault_lines, picture.speed_rpm) ?? NONE),
       );
     });
-    const heads = [["Hz", 1], ["Orders", 1], ["CPM", 1], [kind === "envelope" ? "× background" : unitWords(current().unit), 1], ["Near", 0]];
+    const heads = [["Hz", 1], ["Orders", 1], ["CPM", 1], [kind === "envelope" ? "× background" : unitWords(current().unit), 1], ...(baselineOf(kind) ? [["× baseline", 1]] : []), ["Near", 0]];
     return element(
       "table",
       { class: "list compact" },
@@ -210,7 +226,7 @@ export function spectrumView(host) {
 
   async function draw() {
     if (!picture) return;
-    const Plotly = await plotly();
+    if (settings.isCompared && baseline) before ??= await baseline();
     const colours = palette();
     unit.lastElementChild.options[1].disabled = !picture.speed_rpm;
     if (!picture.speed_rpm && settings.unit === "orders") settings.unit = unit.lastElementChild.value = "hz";
@@ -220,8 +236,10 @@ export function spectrumView(host) {
     const ofShaft = picture.fault_lines.some((one) => isOfShaft(one.line));
     const ofBearing = picture.fault_lines.some((one) => !isOfShaft(one.line));
     charts.envelope.figure.querySelector(".hint").textContent = ofBearing ? "squared envelope; solid lines were found, dotted ones were not" : "squared envelope; no bearing line was looked for";
-    charts.spectrum.figure.querySelector(".hint").textContent = ofShaft ? "solid lines were found, dotted: harmonics of the shaft" : picture.speed_rpm ? "dotted: harmonics of the shaft" : "";
-    for (const one of Object.values(charts)) await drawOne(one, Plotly, colours);
+    const against = settings.isCompared && before ? `; brown: baseline, ${before.words}` : settings.isCompared ? "; no baseline is stored" : "";
+    charts.envelope.figure.querySelector(".hint").textContent += against;
+    charts.spectrum.figure.querySelector(".hint").textContent = (ofShaft ? "solid lines were found, dotted: harmonics of the shaft" : picture.speed_rpm ? "dotted: harmonics of the shaft" : "") + against;
+    for (const one of Object.values(charts)) await drawOne(one, colours);
     put(peaks, peakTable("spectrum"), peakTable("envelope"));
   }
 

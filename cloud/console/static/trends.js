@@ -1,10 +1,10 @@
 // Trend panels: one small chart per quantity, all with the same time axis, zoomed together.
 // Every zoom asks the API again, so that a closer look has a finer resolution.
 
-import { CONFIG, axis, layout, palette, plain, plotly, redrawOn, tableBehind, timeTicks } from "./charts.js";
+import { axis, drawChart, layout, palette, plain, redrawOn, tableBehind, timeTicks } from "./charts.js";
 import { age } from "./cells.js";
 import { drawn, element, put } from "./dom.js";
-import { featureWords, fixed, fromLocalTime, localTime, ms, number, offset, stateWords, time, unitWords } from "./format.js";
+import { featureWords, fixed, fromLocalTime, localTime, ms, number, offset, sentenceCase, stateWords, time, unitWords } from "./format.js";
 import { sign, signWord } from "./signs.js";
 
 const MARGIN = { l: 54, r: 52, t: 8, b: 34 }; // the style sheet places the common cursor by the same numbers
@@ -14,6 +14,8 @@ const PLOT = 0.13;
 const SYMBOLS = { urgent: "square", high: "triangle-up", medium: "diamond", low: "circle" };
 const LEVELS = new Set(["mean", "last", "slope"]); // of slow signals: zero is no bottom of theirs
 const LABEL_PIXELS = 11;
+const NAMED_SHARE = 0.09; // of the axis: a zone lower than its name goes without
+const HOVER_MS = 250;
 const GAP_BUCKETS = 2.5; // more than this many buckets without data is a gap in the line
 
 /** Split "DE.H/velocity_rms" into its channel and quantity; score and health have no channel. */
@@ -137,7 +139,7 @@ function strip(states, colours, [from, to]) {
 function zoneShapes(limits, colours, top) {
   const edges = [...limits, Infinity];
   return ["B", "C", "D"].flatMap((zone, at) =>
-    edges[at] >= top ? [] : [{ type: "rect", xref: "paper", x0: 0, x1: 1, yref: "y", y0: edges[at], y1: Math.min(edges[at + 1], top), fillcolor: colours.zones[zone], line: { width: 0 }, layer: "below", label: { text: `Zone ${zone}`, textposition: "top left", font: { size: 9, color: colours.quiet } } }],
+    edges[at] >= top ? [] : [{ type: "rect", xref: "paper", x0: 0, x1: 1, yref: "y", y0: edges[at], y1: Math.min(edges[at + 1], top), fillcolor: colours.zones[zone], line: { width: 0 }, layer: "below", label: { text: Math.min(edges[at + 1], top) - edges[at] > NAMED_SHARE * top ? `Zone ${zone}` : "", textposition: "top left", font: { size: 9, color: colours.quiet } } }],
   );
 }
 
@@ -156,8 +158,10 @@ const limitLine = (value, colours, words) => ({
 /**
  * Draw trend panels into `host`.
  *
- * @param options `zoneLimits` mm/s of A/B, B/C, C/D or null; `healthLimit`; `onZoom(from, to)`; `onReset()`; `onMoment(ms)`.
- * @returns `{show(trends, {quantities, channels, alarms, moment})}`; `trends` is the API's document.
+ * @param options `zoneLimits` mm/s of A/B, B/C, C/D or null; `healthLimit`; `onZoom(from, to)`; `onReset()`; `onMoment(ms)`;
+ *   `onHover(ms or null)` when the cursor rests on a moment or leaves.
+ * @returns `{show(trends, {quantities, channels, alarms, moment, range, found, judges})}`; `trends` is the API's document,
+ *   `found` labels, `judges` when which model began to judge.
  */
 export function trendPanels(host, options) {
   let shown = null;
@@ -169,7 +173,7 @@ export function trendPanels(host, options) {
     const caption = element("figcaption", {});
     const chart = element("div", { class: "chart" });
     const behind = tableBehind(featureWords(quantity), `${quantity}.csv`, () => tableOf(quantity, unit));
-    const one = { figure: element("figure", { class: "panel" }, caption, chart, behind), chart, caption, isDrawn: false };
+    const one = { figure: element("figure", { class: "panel" }, caption, chart, behind), chart, caption };
     figures.set(key, one);
     return one;
   }
@@ -210,7 +214,7 @@ export function trendPanels(host, options) {
   }
 
   function figureData(quantity, list, colours) {
-    const { trends, alarms, channels, moment, range } = shown;
+    const { trends, alarms, channels, moment, range, found, judges } = shown;
     const unit = unitWords(list[0]?.unit);
     const top = Math.max(...list.flatMap((series) => series.max.filter((value) => value !== null)), 0);
     const zones = quantity === "velocity_rms" && options.zoneLimits ? options.zoneLimits : null;
@@ -226,6 +230,17 @@ export function trendPanels(host, options) {
     } else if (zones) {
       yRange = [0, Math.max(1.15 * top, 1.15 * zones[0])];
       shapes.push(...zoneShapes(zones, colours, yRange[1]));
+    }
+    for (const { from, to, finding } of found) {
+      const [start, end] = [Math.max(ms(from), range[0]), Math.min(ms(to), range[1])];
+      // What was found at an alarm stands on the alarm; here stand the stretches that people marked.
+      if (end > start) shapes.push({ type: "rect", xref: "x", yref: "paper", x0: localTime(start), x1: localTime(end), y0: PLOT, y1: 1, fillcolor: colours.uncertain, opacity: 0.12, line: { width: 0 }, layer: "below", label: { text: plain(`found: ${sentenceCase(finding).toLowerCase()}`), textposition: "top left", font: { size: 9, color: colours.quiet } } });
+    }
+    for (const { at: since, model } of judges) {
+      const at = ms(since);
+      if (at <= range[0] || at > range[1]) continue;
+      shapes.push({ type: "line", xref: "x", x0: localTime(at), x1: localTime(at), yref: "paper", y0: PLOT, y1: 1, line: { color: colours.accent, width: 1, dash: "dash" } });
+      below.annotations.push({ xref: "x", x: localTime(at), yref: "paper", y: 1, yanchor: "top", xanchor: "left", xshift: 3, text: plain(`now judged by ${model}`), showarrow: false, font: { size: 9, color: colours.accent } });
     }
     for (const alarm of alarms) {
       const at = ms(alarm.since);
@@ -250,7 +265,6 @@ export function trendPanels(host, options) {
 
   async function draw() {
     if (!shown) return;
-    const Plotly = await plotly();
     const colours = palette();
     const wanted = shown.quantities.flatMap((quantity) => byUnit(quantity).map(([unit, list]) => [quantity, list, figureOf(quantity, unit)]));
     const current = wanted.map(([, , one]) => one.figure);
@@ -259,9 +273,7 @@ export function trendPanels(host, options) {
     for (const [quantity, list, one] of wanted) {
       put(one.caption, captionOf(quantity, list));
       const [data, look] = figureData(quantity, list, colours);
-      await Plotly.react(one.chart, data, look, CONFIG);
-      if (!one.isDrawn) bind(one);
-      one.isDrawn = true;
+      await drawChart(one.chart, data, look, `${featureWords(quantity)} over time`, () => bind(one));
     }
   }
 
@@ -276,23 +288,34 @@ export function trendPanels(host, options) {
       const point = event.points.find((candidate) => candidate.x);
       if (point) options.onMoment(fromLocalTime(point.x));
     });
+    one.chart.on("plotly_hover", (event) => hover(event.points.find((candidate) => candidate.x)?.x));
     // One cursor through all panels: they share their margins, so a share of the width is the same moment.
     one.chart.addEventListener("pointermove", (event) => {
       const box = one.chart.getBoundingClientRect();
       const share = (event.clientX - box.left - MARGIN.l) / (box.width - MARGIN.l - MARGIN.r);
       host.style.setProperty("--cursor", share >= 0 && share <= 1 ? String(share) : "-1");
     });
-    one.chart.addEventListener("pointerleave", () => host.style.setProperty("--cursor", "-1"));
+    one.chart.addEventListener("pointerleave", () => {
+      host.style.setProperty("--cursor", "-1");
+      hover(null);
+    });
+  }
+
+  // A cursor that only passes by asks for nothing.
+  let planned = null;
+  function hover(x) {
+    clearTimeout(planned);
+    planned = setTimeout(() => options.onHover?.(x ? fromLocalTime(x) : null), HOVER_MS);
   }
 
   redrawOn(draw);
   return {
-    async show(trends, { quantities, channels, alarms, moment, range }) {
-      shown = { trends, quantities, channels: Object.assign([...channels.shown], { all: channels.all }), alarms, moment, range };
+    async show(trends, { quantities, channels, alarms, moment, range, found = [], judges = [] }) {
+      shown = { trends, quantities, channels: Object.assign([...channels.shown], { all: channels.all }), alarms, moment, range, found: found.filter((one) => one.alarm === null), judges };
       await draw();
     },
     async moment(at) {
-      if (!shown) return;
+      if (!shown || shown.moment === at) return;
       shown.moment = at;
       await draw();
     },

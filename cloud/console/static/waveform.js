@@ -1,6 +1,6 @@
 // The waveform around an alarm, one channel at a time.
 
-import { CONFIG, axis, layout, palette, plain, plotly, redrawOn, tableBehind } from "./charts.js";
+import { axis, drawChart, layout, palette, plain, redrawOn, tableBehind } from "./charts.js";
 import { element, put } from "./dom.js";
 import { number, unitWords } from "./format.js";
 
@@ -8,7 +8,6 @@ import { number, unitWords } from "./format.js";
 export function waveformView(host) {
   let channels = [];
   let chosen = null;
-  let isDrawn = false;
   const select = element("select", { "aria-label": "Channel of the waveform", onchange: () => choose(select.value) });
   const chart = element("div", { class: "chart" });
   const hint = element("span", { class: "hint" });
@@ -30,16 +29,13 @@ export function waveformView(host) {
 
   async function draw() {
     if (!channels.length) return;
-    const Plotly = await plotly();
     const colours = palette();
     const { name, unit, waveform } = current();
     const peak = waveform.values.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
     hint.textContent = `${number(waveform.values.length * waveform.dt_s)} s, peak ${number(peak)} ${unitWords(unit)}`;
     const trace = { x0: 0, dx: waveform.dt_s, y: waveform.values, type: "scatter", mode: "lines", line: { color: colours.ink, width: 0.8 }, hovertemplate: `%{x:.4f} s: %{y:.3~g} ${plain(unitWords(unit))}<extra>${plain(name)}</extra>` };
     const look = layout(colours, { margin: { l: 58, r: 12, t: 8, b: 40 }, height: 220, hovermode: "x", dragmode: "zoom", xaxis: axis(colours, "Time, s"), yaxis: axis(colours, `Amplitude, ${unitWords(unit)}`, { fixedrange: true, nticks: 6 }) });
-    await Plotly.react(chart, [trace], look, CONFIG);
-    if (!isDrawn) chart.on("plotly_doubleclick", () => Plotly.relayout(chart, { "xaxis.autorange": true }));
-    isDrawn = true;
+    await drawChart(chart, [trace], look, `Waveform of ${name}, ${hint.textContent}`, (own, Plotly) => own.on("plotly_doubleclick", () => Plotly.relayout(own, { "xaxis.autorange": true })));
   }
 
   redrawOn(draw);
