@@ -38,6 +38,7 @@ class Benchmark(NamedTuple):
 
 BENCHMARKS: Final = (
     Benchmark("features", "plantpulse.bench.features", "vibration features against a bare FFT and plain float64"),
+    Benchmark("alarm", "plantpulse.bench.alarm", "the whole line: from the window that decides to the alarm over HTTP"),
     Benchmark("pipeline", "plantpulse.bench.pipeline", "the real agent: CPU, memory, latency, channels per core"),
 )
 

@@ -30,7 +30,7 @@ from models.contract.errors import PlantpulseError
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 SEED: Final = 13373
 LEARNING_WINDOWS: Final = 12
@@ -81,6 +81,7 @@ faulty = "faulty-{channels}.raw"
 fault_from_s = {fault_from_s}
 speed = {speed}
 start = "{start}"
+{more_of_source}
 [machine.learning]
 windows = {learning_windows}
 """
@@ -114,7 +115,7 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
         PipelineBenchmarkError: the agent did not run, or made no alarm of the fault.
     """
     channels, rate_hz, seconds = arguments.channels, arguments.rate, arguments.seconds
-    with _broker() as port:
+    with broker() as port:
         by_channels = {
             width: _agent(port, width, rate_hz, seconds if width == channels else min(seconds, CROWDED_S), paced=True)
             for width in sorted({channels, FULL_CHANNELS, max(CROWDED_CHANNELS, channels)})
@@ -149,7 +150,8 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def _broker() -> Iterator[int]:
+def broker() -> Iterator[int]:
+    """Run the demo's broker in a process of its own and give its port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
@@ -169,7 +171,17 @@ def _agent(port: int, channels: int, rate_hz: float, seconds: float, *, paced: b
     with tempfile.TemporaryDirectory(prefix="plantpulse-bench-") as name:
         folder = Path(name)
         fault_from_s = warm_up_s + seconds if paced else NEVER_S
-        config = _write(folder, port, channels, rate_hz, fault_from_s, paced=paced)
+        widths = _widths(channels)
+        # Paced there is a summary every second, so that each is timed; unpaced a minute passes in no time.
+        config = write_agent(
+            folder,
+            port,
+            widths,
+            rate_hz,
+            fault_from_s=[fault_from_s] * len(widths),
+            paced=paced,
+            summary_interval_s=1.0 if paced else 60.0,
+        )
         finished = subprocess.run(
             [sys.executable, "-m", "plantpulse.bench.pipeline", str(config), str(warm_up_s), str(seconds)],
             capture_output=True,
@@ -184,25 +196,47 @@ def _agent(port: int, channels: int, rate_hz: float, seconds: float, *, paced: b
     return document
 
 
-def _write(folder: Path, port: int, channels: int, rate_hz: float, fault_from_s: float, *, paced: bool) -> Path:
-    """Write the configuration and the samples; return the configuration's path."""
+def write_agent(
+    folder: Path,
+    port: int,
+    widths: Sequence[int],
+    rate_hz: float,
+    *,
+    fault_from_s: Sequence[float],
+    paced: bool,
+    summary_interval_s: float,
+    more_of_source: str = "",
+) -> Path:
+    """Write the configuration and the samples; return the configuration's path.
+
+    Args:
+        folder: where.
+        port: of the broker.
+        widths: channels of each machine.
+        rate_hz: of the samples.
+        fault_from_s: when the fault begins, for each machine.
+        paced: in real time, or as fast as possible.
+        summary_interval_s: see `[[machine]]`.
+        more_of_source: lines for `[machine.source]` and what stands below it.
+    """
     from plantpulse.bench import sensor
 
     text = _CONFIG.format(port=port)
-    for number, width in enumerate(_widths(channels)):
+    for width in set(widths):
         _write_samples(folder, width, rate_hz)
+    for number, (width, from_s) in enumerate(zip(widths, fault_from_s, strict=True)):
         text += _MACHINE.format(
             number=number,
             channels=width,
-            # Unpaced, a minute passes in no time; the paced run has a summary every second, so that each is timed.
-            summary_interval_s=1.0 if paced else 60.0,
+            summary_interval_s=summary_interval_s,
             speed="1.0" if paced else "inf",
             start="now" if paced else "2000-01-01T00:00:00Z",
             learning_windows=LEARNING_WINDOWS,
             speed_rpm=60.0 * SHAFT_HZ,
             rate_hz=rate_hz,
             kind=sensor.KIND,
-            fault_from_s=fault_from_s,
+            fault_from_s=from_s,
+            more_of_source=more_of_source,
         )
         # Two sensors at each bearing, as usual.
         text += "".join(
@@ -312,8 +346,8 @@ async def _run_measured(config: Path, warm_up_s: float, seconds: float) -> dict[
     return await watching
 
 
-def _child() -> int:
-    config, warm_up_s, seconds = sys.argv[1:]
+def know_the_sensor() -> None:
+    """Make the benchmark's own process as small as the agent's, and let it know the benchmark's sensor."""
     from edge_agent.memory import prefer_little_memory
 
     prefer_little_memory()
@@ -321,6 +355,19 @@ def _child() -> int:
     from plantpulse.bench import sensor
 
     SOURCES[sensor.KIND] = sensor.__name__
+
+
+def run_agent_child(config: Path) -> int:
+    """Run the agent with the benchmark's sensor until the process is told to end."""
+    know_the_sensor()
+    from plantpulse.command_line import main
+
+    return main(["agent", "run", "--config", str(config)])
+
+
+def _child() -> int:
+    config, warm_up_s, seconds = sys.argv[1:]
+    know_the_sensor()
     print(json.dumps(asyncio.run(_run_measured(Path(config), float(warm_up_s), float(seconds)))))
     return 0
 

@@ -3,8 +3,9 @@
 As fast as possible they come from memory instead: what is measured then is what the agent makes of samples it has.
 
 What the healthy machine sounds like is one file, played again and again; from `fault_from_s` on it is another one, of
-the same length. A file holds blocks of a quarter of a second, one after the other, float32 (channels, samples) in m/s².
-It is a source like those of `edge_agent.sources`; the benchmark's own process adds it to their table.
+the same length, for good or for a part of each period. A file holds blocks of a quarter of a second, one after the
+other, float32 (channels, samples) in m/s². It is a source like those of `edge_agent.sources`; the benchmark's own
+process adds it to their table.
 """
 
 from __future__ import annotations
@@ -41,6 +42,13 @@ class Options(BaseModel):
     healthy: Path = Field(strict=False)
     faulty: Path = Field(strict=False)
     fault_from_s: float
+    fault_every_s: float = math.inf
+    fault_for_s: float = math.inf
+
+    def is_faulty(self, at_s: float) -> bool:
+        """Return whether the machine is ill at a time of its stream."""
+        since_s = at_s - self.fault_from_s
+        return since_s >= 0.0 and math.fmod(since_s, self.fault_every_s) < self.fault_for_s
 
 
 class Sensor:
@@ -70,7 +78,7 @@ class Sensor:
             while True:
                 end_ns = first_ns + round((index + count) * 1e9 / rate)
                 await pace.wait(end_ns, time.time_ns)
-                block = healthy_block if index / rate < self._options.fault_from_s else faulty_block
+                block = faulty_block if self._options.is_faulty(index / rate) else healthy_block
                 yield Block(index, start.epoch, block(index // count), end_ns, self.facts.speed_rpm, WORD_BYTES)
                 index += count
 

@@ -10,7 +10,7 @@ from plantpulse.bench import pipeline
 @pytest.fixture(scope="module")
 def paced():
     """Run the paced part once: 16 channels of 25.6 kHz, 2 s of them counted, then the fault."""
-    with pipeline._broker() as port:
+    with pipeline.broker() as port:
         return pipeline._agent(port, 16, 25_600.0, 2.0, paced=True)
 
 
