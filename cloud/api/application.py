@@ -17,6 +17,7 @@ from cloud.api import (
     machines,
     measures,
     models,
+    notifications,
     operations,
     pictures,
     plant,
@@ -27,7 +28,7 @@ from cloud.api import (
     wishes,
 )
 from cloud.api.bounded_body import BoundedBody
-from cloud.api.guard import UNDECLARED, declared, guard, permission
+from cloud.api.guard import declared, guard, permission
 from cloud.api.problems import add_problem_documents
 from cloud.api.same_origin import SameOriginOnly
 from cloud.api.security_headers import SecurityHeaders
@@ -50,6 +51,7 @@ RESOURCES: Final = (
     models.router,
     labels.router,
     gateways.router,
+    notifications.router,
     audit.router,
     events.router,
     session.router,
@@ -92,11 +94,11 @@ def _describe_permissions(router: APIRouter) -> None:
     """Say in the OpenAPI document what each route needs."""
     for route in router.routes:
         if isinstance(route, APIRoute):
-            needed = declared(route.endpoint) or UNDECLARED
-            is_open = needed.action is None
+            needed = declared(route.endpoint)
+            is_open = needed is not None and needed.action is None
             route.openapi_extra = {
                 **(route.openapi_extra or {}),
-                "x-permission": needed.name,
+                "x-permission": "undeclared" if needed is None else needed.name,
                 "security": [] if is_open else [{"token": []}, {"session": []}],
             }
 

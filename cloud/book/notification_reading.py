@@ -15,8 +15,8 @@ from cloud.book.notification_tables import (
     NotificationAttempt,
     NotificationCase,
     NotificationItem,
-    NotificationLink,
 )
+from cloud.book.sites import is_bound
 from cloud.book.tables import Alarm, Gateway, Machine
 from cloud.book.transactions import reason
 from cloud.errors import NotFoundError, StoreError
@@ -25,7 +25,7 @@ from cloud.notifying.message import Delivery
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from sqlalchemy import Engine
+    from sqlalchemy import Engine, Select
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +73,13 @@ def path_of(session: Session, machine: Machine) -> str:
 def notifications(
     engine: Engine, states: Sequence[str], target: str | None, before: int | None, limit: int
 ) -> Sequence[Notification]:
-    """Return messages, the newest first, in these states (none given: all) and before a key."""
+    """Return messages, the newest first, in these states (none given: all) and before a key.
+
+    An engine that shows some sites only shows the messages about their machines only.
+    """
     query = select(Notification).order_by(Notification.key.desc()).limit(limit)
+    if is_bound(engine):
+        query = query.where(Notification.key.in_(_about_what_is_shown()))
     if states:
         query = query.where(Notification.state.in_(states))
     if target is not None:
@@ -92,7 +97,10 @@ def notification(engine: Engine, message_id: str) -> tuple[Notification, Sequenc
         NotFoundError: nobody has that id.
     """
     with reading(engine, "the message") as session:
-        row = session.scalars(select(Notification).where(Notification.id == message_id)).first()
+        wanted = select(Notification).where(Notification.id == message_id)
+        if is_bound(engine):
+            wanted = wanted.where(Notification.key.in_(_about_what_is_shown()))
+        row = session.scalars(wanted).first()
         if row is None:
             raise NotFoundError("notification", message_id)
         query = select(NotificationAttempt).where(NotificationAttempt.notification_key == row.key)
@@ -148,11 +156,13 @@ def withheld(engine: Engine, before: int | None, limit: int) -> Sequence[tuple[N
         ]
 
 
-def link_used_ms(engine: Engine, digest: str) -> int | None:
-    """Return when a link acknowledged, None if it has not."""
-    with reading(engine, "the link") as session:
-        row = session.get(NotificationLink, digest)
-        return None if row is None else row.used_ms
+def _about_what_is_shown() -> Select[int]:
+    """Return the keys of messages about alarms; a bound engine adds which (`cloud.book.sites`)."""
+    return (
+        select(NotificationItem.notification_key)
+        .join(NotificationCase, NotificationCase.key == NotificationItem.case_key)
+        .join(Alarm, Alarm.id == NotificationCase.alarm_id)
+    )
 
 
 def _counts(session: Session, target: str, states: Mapping[str, int]) -> TargetCounts:
