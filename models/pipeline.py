@@ -20,7 +20,6 @@ continues to the bit, so a window that is seen again after a restart gives the s
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -45,15 +44,16 @@ from models.pipeline_state import (
 from models.process_change import ProcessChange, process_change
 from models.signal.machine_features import MachineFeatures
 from models.summarising import Judgement, SummaryFacts
+from models.velocity_judging import UNHEALTHY_ZONES, VelocityJudge
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from models.alarming import AlarmChange
     from models.contract.records import Summary
-    from models.diagnosis.iso20816 import Crossing
     from models.learning import Baseline
     from models.signal.windows import Window
+    from models.velocity_judging import Velocity
 
 __all__ = ["Outcome", "Pipeline", "PipelineSettings", "PipelineSettingsError", "health_index"]
 
@@ -67,28 +67,6 @@ SENSOR_ALARM: Final = AlarmSettings(
 """Five windows without a break are no loose moment of a plug. Alert: nobody is watching the machine meanwhile."""
 HEALTH_SMOOTHING: Final = 0.2
 """Weight of the newest window in the health index: it follows within about ten windows and does not twitch."""
-LIMIT_RETURN_MARGIN: Final = 1.05
-"""While the alarm stands, a limit of the velocity is left only 5 % below it."""
-HEALTH_CAP_BY_ZONE: Final = {"C": 50.0, "D": 20.0}
-"""A machine that always shook too much is like its baseline and still not healthy."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Velocity:
-    """What is to be said of a window's velocity.
-
-    Attributes:
-        zone: of the worst channel.
-        crossing: of an alarm or trip limit.
-        is_held: it keeps an alarm that stands.
-    """
-
-    zone: str | None
-    crossing: Crossing | None
-    is_held: bool
-
-
-_NO_VELOCITY: Final = _Velocity(None, None, is_held=False)
 
 
 class Pipeline:
@@ -144,7 +122,9 @@ class Pipeline:
             raise PipelineSettingsError(f"machine {settings.machine}: none of its features can be judged; add another")
         check_detectors(settings, learning.judged(names))
         self._nothing_normal = np.full((len(settings.channel_names), len(names)), np.nan, np.float32)
-        self.limits = velocity_limits(settings, is_sound, has_velocity=self._velocity_index is not None)
+        limits = velocity_limits(settings, is_sound, has_velocity=self._velocity_index is not None)
+        column = int(np.searchsorted(self._judged, self._velocity_index or 0))
+        self._velocity = VelocityJudge(limits, self._leading, self._velocity_index or 0, column)
         told = (self.extractor.hash, settings.channel_names, settings.detectors, settings.learning_windows)
         self.signature = hashlib.blake2b(repr(told).encode(), digest_size=8).hexdigest()
 
@@ -235,7 +215,8 @@ class Pipeline:
             score = None if baseline is None else baseline.score(vector)
             state = self._watch_lines(state, window, score)
             operating = state.operating
-        velocity = self._velocity_of(state, features)
+        name = state.operating.state
+        velocity = self._velocity.judge(features, name, state.healthy_mm_s.get(name), is_active=state.alarm.active)
         if is_steady(operating.state):
             if baseline is not None and score is not None:
                 state, health = self._health(state, score, baseline, velocity)
@@ -266,7 +247,7 @@ class Pipeline:
             outcome: of the window.
         """
         baseline = state.baseline(outcome.operating_state)
-        is_too_high = outcome.crossing is not None or outcome.zone in HEALTH_CAP_BY_ZONE
+        is_too_high = outcome.crossing is not None or outcome.zone in UNHEALTHY_ZONES
         if baseline is None or outcome.features is None or is_too_high:
             return None
         vector = learning.to_vector(self.extractor.amplitudes(outcome.features)[:, self._judged])
@@ -316,74 +297,36 @@ class Pipeline:
             return float(row_medians(amplitudes[None, self._leading, self._rms_index])[0])
         return float(np.median(np.sqrt(np.mean(np.square(window.samples[self._leading]), axis=1))))
 
-    def _velocity_of(self, state: PipelineState, features: NDArray[np.float32]) -> _Velocity:
-        """Return what is to be said of the velocity, nothing where the machine does not run."""
-        name = state.operating.state
-        if self.limits is None or not operating_state.is_running(name):
-            return _NO_VELOCITY
-        velocities = features[self._leading, self._velocity_index].tolist()
-        baselines = state.healthy_mm_s.get(name)
-        crossing = self.limits.crossed(velocities, baselines)
-        is_held = state.alarm.active and (
-            crossing is not None or self.limits.crossed(velocities, baselines, margin=LIMIT_RETURN_MARGIN) is not None
-        )
-        return _Velocity(self.limits.zone(max(velocities)), crossing, is_held)
-
-    def _healthy_velocities(self, learnt: Baseline) -> tuple[float, ...]:
-        """Return the velocity of each channel as it was learnt: a limit does not follow the machine."""
-        column = int(np.searchsorted(self._judged, self._velocity_index or 0))
-        centre = learnt.fit.scaling.centre.reshape(learnt.fit.channels, -1)[self._leading, column]
-        return tuple(float(f"{velocity:.6g}") for velocity in np.exp(centre))
-
     def _with_healthy_velocities(self, state: PipelineState) -> PipelineState:
         """Return the state with the healthy velocity of everything that has been learnt; limits may be newer."""
-        if self.limits is None:
+        if self._velocity.limits is None:
             return state
         missing = {
-            name: self._healthy_velocities(known)
+            name: self._velocity.healthy(known)
             for name, known in state.learnt.items()
             if isinstance(known, learning.Baseline) and name not in state.healthy_mm_s
         }
         return replace(state, healthy_mm_s={**state.healthy_mm_s, **missing}) if missing else state
 
     def _health(
-        self, state: PipelineState, score: float, baseline: Baseline, velocity: _Velocity
+        self, state: PipelineState, score: float, baseline: Baseline, velocity: Velocity
     ) -> tuple[PipelineState, float]:
         before = state.smoothed_score
         smoothed = score if before is None else before + HEALTH_SMOOTHING * (score - before)
-        cap = HEALTH_CAP_BY_ZONE.get(velocity.zone or "", 100.0)
-        if velocity.crossing is not None:
-            cap = min(cap, HEALTH_CAP_BY_ZONE["D" if velocity.crossing.is_trip else "C"])
-        return replace(state, smoothed_score=smoothed), min(health_index(smoothed, baseline.typical_score), cap)
+        health = min(health_index(smoothed, baseline.typical_score), velocity.health_cap)
+        return replace(state, smoothed_score=smoothed), health
 
     def _alarm(
-        self, state: PipelineState, score: float | None, velocity: _Velocity, window: Window, *, clipped: bool
+        self, state: PipelineState, score: float | None, velocity: Velocity, window: Window, *, clipped: bool
     ) -> tuple[PipelineState, AlarmChange | None]:
         settings = self.settings.alarm
         # The margin keeps an alarm that stands; it makes none more severe.
         counted = max(score or 0.0, settings.on_score if velocity.is_held else 0.0)
-        counted, zone = self._weighed(counted, velocity)
+        counted, zone = self._velocity.weighed(counted, velocity, settings.alert_score)
         raises = settings.counts_for(counted, zone) >= settings.on_score
-        judged = (score is not None or self.limits is not None) and (not clipped or raises)
+        judged = (score is not None or self._velocity.limits is not None) and (not clipped or raises)
         alarm, change = alarming.step(state.alarm, settings, counted, judged, window.end_ns, zone=zone)
         return replace(state, alarm=alarm), change
-
-    def _weighed(self, score: float, velocity: _Velocity) -> tuple[float, str | None]:
-        """Return score and zone as the alarm condition is to count them.
-
-        Above the trip is danger, as zone D. Above the alarm is alert, and with a danger score danger where the zone is
-        not for long-term operation either: a quiet machine that doubled its velocity is still a quiet machine. Below
-        its alarm nothing speaks for danger, whatever the zone: its baseline, or a person, says that it may be so.
-        """
-        crossing = velocity.crossing
-        nothing_absolute = "B" if self.limits is not None and self.limits.has_trip else None
-        if crossing is None:
-            return score, nothing_absolute
-        if crossing.is_trip:
-            return score, "D"
-        if velocity.zone in HEALTH_CAP_BY_ZONE:
-            return score, "C"
-        return max(score, self.settings.alarm.alert_score), nothing_absolute
 
     def _learn(
         self,
@@ -391,7 +334,7 @@ class Pipeline:
         vector: NDArray[np.float32],
         end_ns: int,
         score: float | None,
-        velocity: _Velocity,
+        velocity: Velocity,
     ) -> PipelineState:
         """Learn from a window, or follow it; never from a machine in alarm or one that should be stopped."""
         if state.alarm.active or (velocity.crossing is not None and velocity.crossing.is_trip):
