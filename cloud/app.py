@@ -30,12 +30,17 @@ from cloud.http_server import bind, serve_http
 from cloud.ingest import Ingest, Surroundings, run_ingest
 from cloud.mqtt import BrokerLink
 from cloud.status import Status
-from cloud.trends.sqlite import SqliteTrendStore
+from cloud.trends.opening import open_trends
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
+
+    from sqlalchemy import Engine
 
     from cloud.configuration import CloudSettings
+    from cloud.event_hub import Change
+    from cloud.notifying.courier import Notifier
     from cloud.planning import Arrival
 
 RETRY_S: Final = 2.0
@@ -65,17 +70,19 @@ async def serve(
         DataDirectoryError: the stores cannot be opened, or another cloud uses them.
         BookAddressError: the server of the book refuses us.
         AddressError: the HTTP address cannot be listened on.
+        ConfigurationError: a target of messages cannot be used.
     """
     with held_data_directory(settings.cloud.data_dir) as directory:
         listener = bind(settings.http)
         scheme = "https" if settings.http.tls_cert else "http"
         address = "{}://{}:{}".format(scheme, *listener.getsockname()[:2])
-        trends = SqliteTrendStore(directory / "trends.sqlite", settings.retention)
+        trends = open_trends(settings, directory, wall_clock_ms)
         engine = book_engine(book_address(settings.book, directory))
         status = Status(broker=f"{settings.mqtt.host}:{settings.mqtt.port}", waiting_limit=settings.mqtt.queue_messages)
         hub = EventHub(asyncio.get_running_loop())
+        notifier = await asyncio.to_thread(_opened_notifier, settings, directory, engine)
         app = create_application(
-            ApiContext(engine, BookReader(engine), trends, hub, status, wall_clock_ms, settings.http)
+            ApiContext(engine, BookReader(engine), trends, hub, status, wall_clock_ms, settings.http, notifier=notifier)
         )
         inbox: queue.Queue[Arrival] = queue.Queue(settings.mqtt.queue_messages)
         link = BrokerLink(
@@ -87,14 +94,22 @@ async def serve(
             now_ms=wall_clock_ms,
         )
         halt = threading.Event()
+
+        def tell(changes: Iterable[Change]) -> None:
+            hub.tell(changes)
+            if notifier is not None:
+                notifier.wake()
+
         around = Surroundings(
-            inbox, link.send, hub.tell, wall_clock_ms, time.monotonic, halt, settings.retention.spectrum_days
+            inbox, link.send, tell, wall_clock_ms, time.monotonic, halt, settings.retention.spectrum_days
         )
         up = asyncio.Event()
 
         def take_up() -> Ingest:
             prepare_book(engine)
             receive_people(engine, settings.http, wall_clock_ms(), say)
+            if notifier is not None:
+                notifier.take_up()
             return Ingest(trends, engine, status, settings.mqtt.reorder_ms)
 
         try:
@@ -110,19 +125,31 @@ async def serve(
                 if ingest is not None:
                     for name, work in (
                         ("ingest", partial(run_ingest, ingest, status, around)),
-                        ("desk", partial(run_desk_clock, engine, hub.tell, wall_clock_ms, halt)),
+                        ("desk", partial(run_desk_clock, engine, tell, wall_clock_ms, halt)),
                         ("broker", partial(link.run, halt)),
+                        *((("notifier", partial(notifier.run, halt)),) if notifier is not None else ()),
                     ):
                         tasks.create_task(_in_thread(name, halt, work), name=name)
                 await stop.wait()
                 halt.set()
                 link.wake()
+                if notifier is not None:
+                    notifier.wake()
                 hub.close()
         finally:
             halt.set()
             listener.close()
             trends.close()
             engine.dispose()
+
+
+def _opened_notifier(settings: CloudSettings, directory: Path, engine: Engine) -> Notifier | None:
+    """Return what tells people of alarms, None where nobody is told: then nothing of it is imported."""
+    if settings.notify is None:
+        return None
+    from cloud.notifying.opening import open_notifier
+
+    return open_notifier(settings.notify, directory, engine, wall_clock_ms)
 
 
 async def _tried(take_up: Callable[[], Ingest], status: Status) -> Ingest | None:

@@ -11,10 +11,12 @@
     host = "127.0.0.1"
     port = 8080
     [retention]
-    summary_days = 35
+    summary_days = 90
     [book]                          # left out: a file in data_dir (`cloud.book.settings`)
     url = "postgresql://plantpulse@db.example/plantpulse"
     password_file = "book.password"
+    [influx]                        # left out: trends are a file in data_dir (`cloud.trends.influx_settings`)
+    url = "http://127.0.0.1:8086"
 
 An error names the file, the line where it can be found, the key, and for an unknown key the nearest known one.
 """
@@ -28,6 +30,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from cloud.book.settings import BookSettings
 from cloud.http_settings import HttpSettings
+from cloud.notifying.settings import NotifySettings  # noqa: TC001 - pydantic reads it
+from cloud.trends.influx_settings import InfluxSettings  # noqa: TC001 - pydantic reads it
 from models.contract.errors import TopicError
 from models.contract.strict_toml import parse, read_text
 from models.contract.topics import check_id
@@ -95,14 +99,15 @@ class RetentionSettings(_Section):
     Attributes:
         summary_days: summaries as they came, with the vectors that retraining learns from.
         minute_days, hour_days: rollups; the daily ones stay for good.
+            Quarter and five years are what plants ask for: one overhaul interval, and a few of them.
         reading_days: single values of foreign edge nodes and of gateways.
         spectrum_days: periodic spectra; evidence of alarms stays for good.
     """
 
-    summary_days: Annotated[float, Field(gt=0)] = 35.0
+    summary_days: Annotated[float, Field(gt=0)] = 90.0
     minute_days: Annotated[float, Field(gt=0)] = 100.0
-    hour_days: Annotated[float, Field(gt=0)] = 1_100.0
-    reading_days: Annotated[float, Field(gt=0)] = 35.0
+    hour_days: Annotated[float, Field(gt=0)] = 1_826.0
+    reading_days: Annotated[float, Field(gt=0)] = 90.0
     spectrum_days: Annotated[float, Field(gt=0)] = 100.0
 
 
@@ -114,6 +119,8 @@ class CloudSettings(_Section):
     http: HttpSettings = HttpSettings()
     retention: RetentionSettings = RetentionSettings()
     book: BookSettings = BookSettings()
+    influx: InfluxSettings | None = None
+    notify: NotifySettings | None = None
 
 
 def read_configuration(path: Path) -> CloudSettings:
@@ -132,5 +139,13 @@ def read_configuration(path: Path) -> CloudSettings:
     http = settings.http.model_copy(
         update={name: (path.parent / file.expanduser()).resolve() for name, file in files.items()}
     )
-    changed = {"http": http, "cloud": settings.cloud.model_copy(update={"data_dir": data_dir}), "book": book}
+    influx = settings.influx.resolved(path.parent) if settings.influx else None
+    notify = settings.notify.beside(path.parent) if settings.notify else None
+    changed = {
+        "influx": influx,
+        "http": http,
+        "notify": notify,
+        "cloud": settings.cloud.model_copy(update={"data_dir": data_dir}),
+        "book": book,
+    }
     return settings.model_copy(update=changed)

@@ -18,6 +18,8 @@ from cloud.book.writing import BookWriter
 from cloud.errors import StoreError
 from cloud.planning import Arrival, Message, Planner
 from cloud.sparkplug_host import SparkplugHost, rebirth_command
+from cloud.trends.places import born_places, known_places
+from cloud.trends.store import AlarmEvent
 from models.contract import limits, metrics
 from models.contract.acknowledgement import Ranges, format_acknowledged, format_rejected
 from models.contract.errors import RangeError
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
     from cloud.event_hub import Change
     from cloud.sparkplug_outcomes import NodeId
     from cloud.status import Status
-    from cloud.trends.store import TrendStore
+    from cloud.trends.store import MachinePlace, TrendStore
     from models.contract.sparkplug import Payload
     from models.contract.topics import Topic
     from models.contract.vocabulary import RejectReason
@@ -58,6 +60,8 @@ RANGES_PER_COMMAND: Final = limits.ACKNOWLEDGED_RANGES // 2
 FIRST_RETRY_S: Final = 0.5
 LAST_RETRY_S: Final = 15.0
 PRUNE_MS: Final = 3_600_000
+NAME_MS: Final = 60_000
+"""How soon a new name or place of a machine reaches the labels of its trends."""
 DAY_MS: Final = 86_400_000
 
 
@@ -100,6 +104,8 @@ class Ingest:
         self._engine = engine
         self._looked_ms = 0
         self._told_ms: dict[Wanted, int] = {}
+        self._places: list[MachinePlace] = []
+        self.name_machines()
 
     def plan(self, arrivals: Sequence[Arrival], now_ms: int) -> Batch:
         """Return what arrivals want stored; call it once for each arrival, `store` until it succeeds."""
@@ -116,7 +122,9 @@ class Ingest:
         if batch.is_empty():
             return batch.changes
         if batch.in_trends is None:
-            batch.in_trends = self._trends.write([stored for _, stored in batch.summaries], batch.readings)
+            self._trends.know(born_places(batch.lifecycle, self._places))
+            alarms = [AlarmEvent(one.report, one.record_id, one.late) for one in batch.alarms]
+            batch.in_trends = self._trends.write([stored for _, stored in batch.summaries], batch.readings, alarms)
         in_book = self._book.write(batch, self._planner.ranges(batch), batch.duplicate_summaries())
         # From here on it is stored, whatever happens.
         self._planner.stored(batch)
@@ -154,6 +162,15 @@ class Ingest:
                 commands.append(_command(*told))
         return commands
 
+    def name_machines(self) -> None:
+        """Tell the trends where machines are and what people call them.
+
+        Raises:
+            StoreError: the book cannot be read.
+        """
+        self._places = known_places(self._engine)
+        self._trends.know(self._places)
+
     def prune(self, now_ms: int, spectrum_days: float) -> None:
         """Drop what is older than its retention."""
         self._trends.prune(now_ms)
@@ -187,6 +204,10 @@ class Ingest:
         status = self._status
         status.batches += 1
         status.readings += len(batch.readings)
+        if batch.in_trends is not None and batch.in_trends.aside:
+            status.trends_notice = batch.in_trends.notice
+            for reason, count in batch.in_trends.aside.items():
+                status.trends_aside[reason] = status.trends_aside.get(reason, 0) + count
         for change in batch.gateways.values():
             status.records_stored += change.stored
             status.records_duplicate += change.duplicate
@@ -222,7 +243,7 @@ class Surroundings:
 
 def run_ingest(ingest: Ingest, status: Status, around: Surroundings) -> None:
     """Store what arrives until told to stop; then what has arrived is stored, the rest stays with the gateways."""
-    pruned_ms = 0
+    pruned_ms = named_ms = 0
     while not around.stop.is_set():
         arrivals = gather(around.inbox, around.monotonic_s)
         status.waiting = around.inbox.qsize()
@@ -233,12 +254,15 @@ def run_ingest(ingest: Ingest, status: Status, around: Surroundings) -> None:
         for command in ingest.commands(batch, around.now_ms()):
             around.send(command)
         around.tell(changes)
-        if around.now_ms() - pruned_ms >= PRUNE_MS and not arrivals:
-            pruned_ms = around.now_ms()
-            try:
+        try:
+            if around.now_ms() - named_ms >= NAME_MS:
+                named_ms = around.now_ms()
+                ingest.name_machines()
+            if around.now_ms() - pruned_ms >= PRUNE_MS and not arrivals:
+                pruned_ms = around.now_ms()
                 ingest.prune(pruned_ms, around.spectrum_days)
-            except StoreError as error:
-                status.store_problem = str(error)
+        except StoreError as error:
+            status.store_problem = str(error)
 
 
 def gather(inbox: queue.Queue[Arrival], monotonic_s: Callable[[], float]) -> list[Arrival]:

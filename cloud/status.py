@@ -17,6 +17,8 @@ class Status:
         broker_connected: the session with the broker stands and our STATE is online.
         broker_problem: why not, in words.
         store_problem: why the stores did not take the last batch, or None.
+        trends_aside: what the trend store keeps beside its history since the start, by reason.
+        trends_notice: what people should do about it, or None.
         waiting: messages between socket and stores, and how many may wait.
         batch_s: how long storing took, summed over batches.
     """
@@ -26,6 +28,8 @@ class Status:
     broker_problem: str = "not connected yet"
     connections: int = 0
     store_problem: str | None = None
+    trends_notice: str | None = None
+    trends_aside: dict[str, int] = field(default_factory=dict)
     waiting: int = 0
     waiting_limit: int = 0
     pauses: int = 0

@@ -24,15 +24,16 @@ def healthz() -> dict[str, str]:
 @router.get("/readyz")
 @permission(None)
 def readyz(context: Context) -> JSONResponse:
-    """Return whether records can be taken right now, and if not, why."""
+    """Return whether records can be taken right now, and if not, why; warnings say what else people should see to."""
     status = context.status
     problems = []
     if not status.broker_connected:
         problems.append(f"broker {status.broker}: {status.broker_problem}")
     if status.store_problem is not None:
         problems.append(status.store_problem)
+    warnings = [status.trends_notice] if status.trends_notice else []
     code = HTTPStatus.SERVICE_UNAVAILABLE if problems else HTTPStatus.OK
-    return JSONResponse({"ready": not problems, "problems": problems}, int(code))
+    return JSONResponse({"ready": not problems, "problems": problems, "warnings": warnings}, int(code))
 
 
 @router.get("/metrics")
@@ -78,6 +79,10 @@ def _lines(context: ApiContext) -> Iterator[str]:
     yield "# TYPE plantpulse_quarantined_total counter\n"
     for reason, count in sorted(status.quarantined.items()):
         yield f'plantpulse_quarantined_total{{reason="{reason}"}} {count}\n'
+    yield "# HELP plantpulse_trends_aside_total summaries and readings set aside by the trend store\n"
+    yield "# TYPE plantpulse_trends_aside_total counter\n"
+    for reason, count in sorted(status.trends_aside.items()):
+        yield f'plantpulse_trends_aside_total{{reason="{reason}"}} {count}\n'
     yield "# HELP plantpulse_gateway_online 1 while a gateway is connected\n# TYPE plantpulse_gateway_online gauge\n"
     for gateway in context.book.gateways():
         identifier = gateway.id.replace("\\", "\\\\").replace('"', '\\"')
