@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import create_engine, event
@@ -94,15 +95,24 @@ def _connector(url: URL, answer_s: float | None) -> Callable[[], Any]:
         raise ConfigurationError(
             "book.url: the driver of PostgreSQL is not installed: pip install 'plantpulse[servers]'"
         ) from error
+
+    class Connection(pg8000.dbapi.Connection):  # type: ignore[misc]  # the driver has no stubs
+        """A connection whose end is no error: a broken one cannot say good-bye, and nobody needs to hear of it."""
+
+        def close(self) -> None:
+            with suppress(pg8000.Error, OSError):
+                super().close()
+
     address = shown(url)
     place, arguments = _arguments(url)
 
     def connect() -> Any:
+        wire = None
         try:
             # A socket of our own, because the driver has one timeout for connecting and for answers.
             wire = _socket(*place)
             wire.settimeout(answer_s)
-            connection = pg8000.dbapi.connect(**arguments, sock=wire)
+            connection = Connection(**arguments, sock=wire)
             cursor = connection.cursor()
             for setting, value in (
                 ("lock_timeout", LOCK_MS),
@@ -118,6 +128,8 @@ def _connector(url: URL, answer_s: float | None) -> Callable[[], Any]:
         except Exception as error:  # the driver lets those of its own libraries through
             if url.password is None and isinstance(error, AttributeError):
                 error = PermissionError(0, "it wants a password, and none is given")
+            if wire is not None:
+                wire.close()
             raise _unreachable(error, address) from error
         return connection
 

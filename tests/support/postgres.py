@@ -21,9 +21,9 @@ from itertools import count
 from pathlib import Path
 
 import pytest
-from sqlalchemy import URL, create_engine, make_url, text
+from sqlalchemy import URL, Engine, create_engine, text
 
-from cloud.book.opening import open_book
+from cloud.book.opening import book_url, open_book
 
 PASSWORD = "a: p@ss/word%41"  # noqa: S105 - of a server that lives as long as the tests; every sign is a trap of addresses
 TEMPLATE = "book_template"
@@ -157,10 +157,10 @@ _NUMBERS = count(1)
 
 
 @contextlib.contextmanager
-def postgres_book(server: PostgresServer) -> Iterator[BookDatabase]:
-    """Copy the template for one test."""
+def postgres_book(server: PostgresServer, template: str = TEMPLATE) -> Iterator[BookDatabase]:
+    """Copy a template for one test."""
     name = f"book_{next(_NUMBERS)}"
-    server.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
+    server.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
     try:
         yield BookDatabase("postgresql", server.url(name), server)
     finally:
@@ -177,6 +177,20 @@ def book_database(request: pytest.FixtureRequest) -> Iterator[BookDatabase]:
         yield database
 
 
-def with_password(url: URL, password: str) -> URL:
-    """Return the same address with another password."""
-    return make_url(url).set(password=password)
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.needs("postgresql"))])
+def empty_address(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[URL]:
+    """Return the address of a database without tables, once of each kind."""
+    if request.param == "sqlite":
+        yield URL.create("sqlite", database=str(tmp_path / "book.sqlite"))
+        return
+    with postgres_book(request.getfixturevalue("postgres_server"), "template1") as database:
+        assert database.url is not None
+        yield database.url
+
+
+@pytest.fixture
+def book_engine(book_database: BookDatabase, tmp_path: Path) -> Iterator[Engine]:
+    """Return an engine on an empty book, once in each database."""
+    engine = open_book(book_database.url or book_url(tmp_path / "book.sqlite"))
+    yield engine
+    engine.dispose()
