@@ -3,6 +3,7 @@
 import { acknowledgement, alarmStateWords, withheldWords } from "./alarmrows.js";
 import { allows, answerAlarm, button, buttons, mayDo, tapOutcome, toldFinding } from "./answer.js";
 import { get } from "./api.js";
+import { aroundView } from "./around.js";
 import { age, fact, nothing, numberCell } from "./cells.js";
 import { byId, element, idOfPage, pageOf, put } from "./dom.js";
 import { featureWords, fixed, ms, number, sentenceCase, stateWords, time, unitWords } from "./format.js";
@@ -19,6 +20,7 @@ const api = `/alarms/${encodeURIComponent(id)}`;
 const spectrum = spectrumView(byId("spectrum"));
 const waveform = waveformView(byId("waveform"));
 const slow = slowView(byId("slow"));
+const around = aroundView(api, () => refresh());
 let alarm = null;
 let evidence = null;
 
@@ -176,6 +178,7 @@ async function refresh() {
   showTimeline();
   delete byId("reasons").dataset.waiting;
   if (alarm.evidence !== before || evidence) await showEvidence();
+  await around.show(alarm.channel);
   for (const section of ["evidence", "history"]) delete byId(section).dataset.waiting;
 }
 

@@ -1,4 +1,4 @@
-// Spectra over time as a picture: time upwards, frequency to the right, the darker the higher. A canvas, because
+// Spectra over time as a picture: time upwards, frequency to the right, the higher the more it stands out. A canvas, because
 // tens of thousands of cells are nothing for it; frame and ticks are the same as those of every other chart.
 
 import { csv, palette, redrawOn } from "./charts.js";
@@ -104,7 +104,7 @@ export function waterfallView(host, ask, choose) {
     );
     frame.style.height = `${height}px`;
     frame.setAttribute("aria-label", `${settings.kind === "envelope" ? "Envelope spectra" : "Spectra"} of ${picture.channel} over time: ${plural(rows.length, "picture")} from ${time(ms(rows[0].end))} to ${time(ms(rows.at(-1).end))}`);
-    readout.textContent = `${plural(rows.length, "picture")}, the darker the higher, over ${number(range)} dB; click a row to open it`;
+    readout.textContent = `${plural(rows.length, "picture")}, the more it stands out the higher, over ${number(range)} dB; click a row to open it`;
     fillTable();
   }
 
