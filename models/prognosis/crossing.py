@@ -11,6 +11,7 @@ exp(-2 |slope| distance / variance)).
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -24,10 +25,11 @@ if TYPE_CHECKING:
 
 DRAWS: Final = 2_000
 """The 5 % quantile of so many draws is uncertain by half a percent of probability."""
-PACE: Final = 0.2
-"""Standard deviation of the logarithm of the pace of the way ahead, over as long as the rise was seen. Nothing obliges
-wear to keep its course. Of simulated paths that change theirs (a pace that triples, wear in random portions) intervals
-contained 77 % without and 80 % with it; of paths of all kinds 91 and 93 %."""
+PACE: Final = math.log(2.0)
+"""Standard deviation of the logarithm of the pace of the way ahead, over as long as the rise was seen: half or double
+is nothing unusual, as nothing obliges wear to keep its course. Of bearings run to failure (IMS) intervals of 90 %
+contained 12 of 33 crossings without it and 23 with it, of simulated wear that changes its pace 80 and 93 %. Wear that
+does keep its course pays for it: its intervals contain 97 %."""
 SEED: Final = 20_816
 """The same trend must always say the same."""
 

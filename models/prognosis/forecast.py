@@ -2,8 +2,8 @@
 
 In order:
 
-1. the record is looked at as a whole and, finer, in its newest quarter and sixteenth: a wear of hours is a point of
-   months; less than `LEAST_POINTS`: *too short*;
+1. the record is looked at as a whole and, finer, in its newest quarter, as a wear of days is a point of months; less
+   than `LEAST_POINTS`: *too short*;
 2. the level of the newest points is at the limit already: *reached*;
 3. growth from an onset to the end must explain a look `STRONG_EVIDENCE` times better than noise of any kind, or a step
    to a new level that stays: else *flat*, or *falling* where it is the level that goes down;
@@ -27,7 +27,7 @@ from models.prognosis.courses import COURSES
 from models.prognosis.crossing import crossing_points
 from models.prognosis.degradation import Design, Explanations, design_at, explain
 from models.prognosis.errors import TrendError
-from models.prognosis.trend import Trend, record_of, trend_of
+from models.prognosis.trend import EDGE, Trend, record_of, trend_of
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -37,8 +37,8 @@ LEAST_POINTS: Final = 24
 STRONG_EVIDENCE: Final = 20.0
 """Source: Kass and Raftery, Bayes factors, JASA 90 (1995), section 3.2: from 20 to 150 the evidence is strong."""
 """Times as many looks as there are: who looks more often is fooled more often."""
-LOOKS: Final = (1.0, 0.25, 0.0625)
-"""Shares of the record, newest part: of two months the last two weeks and four days, where hours still count."""
+LOOKS: Final = (1.0, 0.25)
+"""Shares of the record: all, and the newest quarter. In a sixteenth as well, passing rises of hours made numbers."""
 RECENT_POINTS: Final = 8
 """Of the finest look, as many as a rise needs; their median is the level of now: single knocks are not."""
 HORIZON_SPANS: Final = 3.0
@@ -122,7 +122,7 @@ def _looks(times: NDArray[np.float64], values: NDArray[np.float64]) -> list[Tren
     for share in LOOKS:
         if not len(times):
             break
-        part = times >= times[-1] - share * (times[-1] - times[0])
+        part = times >= times[-1] - (share + EDGE) * (times[-1] - times[0])
         if np.count_nonzero(part) >= LEAST_POINTS and times[-1] > times[part][0]:
             look = trend_of(times[part], values[part])
             if len(look.values) >= LEAST_POINTS:

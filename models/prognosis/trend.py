@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 POINTS: Final = 64
 """Three days of hours, or three weeks of shifts of eight. Half as many again cost three times as much and covered the
 simulated paths no better."""
+EDGE: Final = 1e-6
+"""Of a stretch: above the rounding of seconds since 1970 over an hour, below any sampling."""
 SPIKE_SIGMAS: Final = 5.0
 """Beyond so many robust sigmas of its neighbours a point is a spike, of which Gaussian noise has one in a million."""
 MAD_TO_SIGMA: Final = 1.4826
@@ -78,7 +80,9 @@ def _medians(
     times: NDArray[np.float64], levels: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return mean time and median level of each of `POINTS` equal stretches that holds anything."""
-    place = np.minimum(((times - times[0]) / (times[-1] - times[0]) * POINTS).astype(int), POINTS - 1)
+    share = (times - times[0]) / (times[-1] - times[0])
+    # Full hours lie on edges, where rounding must not decide: another calendar would say something else.
+    place = np.minimum((share * POINTS + EDGE).astype(int), POINTS - 1)
     starts = np.flatnonzero(np.diff(place, prepend=-1))
     counts = np.diff(starts, append=len(times))
     # Ordered by stretch and level: the places of the stretches stay, the middle of each is its median.
