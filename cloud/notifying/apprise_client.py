@@ -96,6 +96,11 @@ def open_target(name: str, address: str, timeout_s: float) -> AppriseTarget:
     # Its own defaults are four seconds for some services and fifteen for others.
     service.socket_connect_timeout = timeout_s
     service.socket_read_timeout = timeout_s
+    if service.request_rate_per_sec == apprise.NotifyBase.request_rate_per_sec:
+        # Five and a half seconds between any two messages, where the service itself asks for none: an urgent alarm
+        # would wait behind another. A target's own rate keeps the number of messages down. What a service does ask
+        # for stays.
+        service.request_rate_per_sec = 0.0
     return AppriseTarget(service, _secrets(address), timeout_s)
 
 
