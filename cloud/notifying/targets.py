@@ -1,6 +1,6 @@
 """Targets, opened: what a configuration names becomes something that takes messages, or one line about what is wrong.
 
-One row of `_open` per kind: a webhook of ours, or anything that apprise knows.
+One branch of `open_target_of` per kind: a webhook of ours, or anything that apprise knows.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def open_targets(settings: NotifySettings) -> Mapping[str, Target]:
     Raises:
         ConfigurationError: an address, a secret or a file cannot be used, or apprise is missing.
     """
-    return {target.name: _open(target) for target in settings.target}
+    return {target.name: open_target_of(target) for target in settings.target}
 
 
 def masked_address(target: TargetSettings) -> str:
@@ -53,7 +53,12 @@ def masked_address(target: TargetSettings) -> str:
     return f"in {Path(target.url_file or '').name}"
 
 
-def _open(target: TargetSettings) -> Target:
+def open_target_of(target: TargetSettings) -> Target:
+    """Return one target, opened.
+
+    Raises:
+        ConfigurationError: its address, secret or file cannot be used, or apprise is missing.
+    """
     if target.webhook is not None:
         secret = target.secret.get_secret_value() if target.secret else _file(target, "secret_file", target.secret_file)
         return Webhook(target.webhook.get_secret_value(), secret, target.template, target.timeout_s, time.time)
