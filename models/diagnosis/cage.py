@@ -23,16 +23,15 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from models.diagnosis.bearing_faults import (
+from models.diagnosis.bearing_doubts import BearingFinding, Doubt
+from models.diagnosis.bearing_faults import NAME_EVIDENCE, SHORT_NAME_DEPTH
+from models.diagnosis.bearing_lines import (
     HARMONICS,
     MASK_BINS,
     MATCHED_SURPRISE,
-    NAME_EVIDENCE,
     SEARCH_RANGE,
-    SHORT_NAME_DEPTH,
     SIDEBANDS,
-    BearingFinding,
-    Doubt,
+    SURPRISE_CAP,
     Part,
     search,
 )
@@ -41,7 +40,7 @@ from models.diagnosis.envelope_lines import envelope_lines
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from models.diagnosis.bearing_faults import Candidate
+    from models.diagnosis.bearing_lines import Candidate
     from models.diagnosis.bearings import Bearing
     from models.diagnosis.envelope_lines import EnvelopeLines, FloatArray
 
@@ -141,9 +140,16 @@ def _silenced(knock: _Knock) -> EnvelopeLines:
 
 
 def _is_clear(roller: Candidate) -> bool:
-    """Return whether a roller's line stands by itself, with its first or second harmonic."""
-    own = float(roller.surprise[:2].max()) > MATCHED_SURPRISE
-    return own and roller.evidence >= NAME_EVIDENCE and roller.depth >= ROLLER_DEPTH
+    """Return whether a roller's line stands by itself.
+
+    It does with its first or second harmonic; where these lie upon turns of the cage, with two higher ones that noise
+    cannot make: a little beside them at first, they are far beside them then.
+    """
+    if roller.evidence < NAME_EVIDENCE:
+        return False
+    if float(roller.surprise[:2].max()) > MATCHED_SURPRISE:
+        return roller.depth >= ROLLER_DEPTH
+    return bool((roller.surprise[2:] > SURPRISE_CAP).all())
 
 
 def _may_be_made_by(knock: _Knock, finding: BearingFinding) -> bool:

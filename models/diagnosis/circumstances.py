@@ -12,11 +12,13 @@ if TYPE_CHECKING:
     from models.contract.records import EvidenceLine
     from models.contract.vocabulary import DiagnosisLabel
     from models.diagnosis import wording
-    from models.diagnosis.bearing_faults import BearingFinding, Candidate
+    from models.diagnosis.bearing_doubts import BearingFinding
+    from models.diagnosis.bearing_lines import Candidate
     from models.diagnosis.bearings import Bearing
     from models.diagnosis.fingerprint import Fingerprint
-    from models.diagnosis.gear_faults import Gear, GearFinding
+    from models.diagnosis.gear_faults import GearFinding
     from models.diagnosis.iso20816 import Zone
+    from models.diagnosis.mesh import Gear
     from models.diagnosis.report import BearingAt, Damage
     from models.diagnosis.rotor_faults import RotorFinding
     from models.diagnosis.shaft_speed import SpeedEstimate

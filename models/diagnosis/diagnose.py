@@ -13,9 +13,9 @@ import numpy as np
 
 from models.diagnosis.circumstances import Circumstances
 from models.diagnosis.fingerprint import Fingerprint, FingerprintError, combine, fingerprint
-from models.diagnosis.gear_faults import Gear
 from models.diagnosis.inputs import as_signal, check_names, check_rate, check_speed
 from models.diagnosis.judgement import judge_channel
+from models.diagnosis.mesh import Gear
 from models.diagnosis.report import BearingAt, ChannelReport, Report, point_of
 from models.diagnosis.sensor import check_sensor
 from models.diagnosis.shaft_speed import SpeedEstimate, estimate_speed

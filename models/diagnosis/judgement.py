@@ -25,21 +25,15 @@ import numpy as np
 
 from models.contract.vocabulary import DiagnosisLabel
 from models.diagnosis import wording
-from models.diagnosis.bearing_faults import (
-    FAINT,
-    LONG_TURNS,
-    MIN_TURNS,
-    NAME_DEPTH,
-    NAME_EVIDENCE,
-    SEARCH_RANGE,
-    Doubt,
-    judge_bearings,
-)
+from models.diagnosis.band_change import largest_change
+from models.diagnosis.bearing_doubts import FAINT, Doubt
+from models.diagnosis.bearing_faults import LONG_TURNS, MIN_TURNS, NAME_DEPTH, NAME_EVIDENCE, judge_bearings
+from models.diagnosis.bearing_lines import SEARCH_RANGE
 from models.diagnosis.cage import with_cage
 from models.diagnosis.circumstances import Kind, RunningChannel, say
-from models.diagnosis.fingerprint import largest_change
-from models.diagnosis.gear_faults import judge_gears, mesh_lines
+from models.diagnosis.gear_faults import judge_gears
 from models.diagnosis.iso20816 import zone
+from models.diagnosis.mesh import mesh_lines
 from models.diagnosis.report import ChannelReport, Damage, point_of
 from models.diagnosis.rotor_faults import (
     BAD_MM_S,
@@ -50,7 +44,8 @@ from models.diagnosis.whose_orders import named_gear, named_rotor
 
 if TYPE_CHECKING:
     from models.contract.records import Diagnosis
-    from models.diagnosis.bearing_faults import BearingFinding, Candidate
+    from models.diagnosis.bearing_doubts import BearingFinding
+    from models.diagnosis.bearing_lines import Candidate
     from models.diagnosis.circumstances import Circumstances
     from models.diagnosis.envelope_lines import FloatArray
     from models.diagnosis.fingerprint import Fingerprint

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from models.contract.records import Diagnosis, EvidenceLine
-    from models.diagnosis.bearing_faults import BearingFinding, Candidate
+    from models.diagnosis.bearing_doubts import BearingFinding
+    from models.diagnosis.bearing_lines import Candidate
     from models.diagnosis.bearings import Bearing
     from models.diagnosis.iso20816 import Zone
     from models.diagnosis.sensor import SensorCause

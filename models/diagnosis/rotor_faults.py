@@ -6,6 +6,10 @@ looseness. Without a fingerprint every machine has its own pattern, so nothing i
 ISO 20816-3, and then the shares of the level itself are read the same way. Shares between two patterns are not
 decided: the finding is uncertain.
 
+A resonance may lift any order, so shares alone are often open. Against the noise around it, which comes through the
+same structure (`order_noise.py`), each line shows the *force* that made it: a bent coupling pulls twice and three times
+a turn and hardly more than four times, a blow strikes nearly as hard at every order, a lost weight pulls once.
+
 The blows of a damaged bearing leave lines at their own harmonics, with the shaft's sidebands. Where these fall upon
 orders of the shaft, the growth there speaks for either; `unexplained_share` says how much speaks for the rotor alone.
 
@@ -63,10 +67,10 @@ LINE_SHARE: Final = 0.005
 """An order counts as grown only with this share of all growth: a trifle may grow by any factor."""
 FAINT_RATIO: Final = 3.0
 """Where a resonance lifts one order, others are small beside it, though they grew: by 10 dB it is no scatter, and"""
-FAINT_SHARE: Final = 3e-5
-FAINT_MIN_MM_S: Final = 0.03
-"""with half a per cent of the amplitude of all growth, and a fiftieth of the lowest boundary of ISO 20816-3, they still
-count: a longer record than the baseline's shows lines that were always there."""
+FAINT_SHARE: Final = 1e-5
+FAINT_MIN_MM_S: Final = 0.01
+"""with three per mille of the amplitude of all growth, and a hundredth of the lowest boundary of ISO 20816-3, they
+still count: a longer record than the baseline's shows lines that were always there."""
 MAGNETIC_HZ: Final = (100.0, 120.0, 300.0, 360.0)
 MAGNETIC_REACH: Final = 0.01
 """Not where the pull of motors and rectifiers may lie, at twice and six times the mains."""
@@ -80,6 +84,24 @@ HALVES: Final = 2
 """So many half orders that are new, however faint."""
 RATTLE_CONFIDENCE: Final = 0.6
 """Of looseness that only the blows in the noise decide."""
+FORCE_ORDERS: Final = (5.0, 6.0, 7.0, 8.0, 9.0, 10.0)
+BLOW_FORCE: Final = 1.2
+"""Forces at these orders together, relative to the stronger of 2x and 3x, that only a blow makes: soft and on a fast
+shaft it has half the force of 2x and 3x at 5x and less beyond; slower or harder ones have six times as much."""
+BLOW_FORCE_LEAST: Final = 0.1
+"""An order counts for it from this force on."""
+COUPLING_FORCE: Final = 0.6
+COUPLING_FORCE_AT_MOST: Final = 1.0
+"""A coupling whose velocity falls off to a few per cent at 5x and 6x has a few tenths together, because the force of a
+velocity rises with the order. What is in between may be either; above it is none."""
+COUPLING_FORCE_CLEAR: Final = 0.3
+"""Where the noise leaves it open whether something rattles, a coupling has less."""
+COUPLING_SECOND: Final = 0.35
+"""A coupling's force at 2x relative to 3x and 4x: it is bent through twice a turn whatever else it does."""
+ONCE_FORCE: Final = 0.25
+"""A lost weight pulls once per turn, and oil film and foot answer with a little of twice."""
+FORCE_CONFIDENCE: Final = 0.7
+"""Of what only the forces decide."""
 BLOW_HARMONICS: Final = 4
 BLOW_SIDEBANDS: Final = 3
 """Lines that blows leave: harmonics, and sidebands to each side."""
@@ -115,7 +137,12 @@ class RotorFinding:
 
 
 def judge_rotor(
-    order_mm_s: FloatArray, healthy_mm_s: FloatArray | None, shaft_hz: float, *, rattles: bool | None = None
+    order_mm_s: FloatArray,
+    healthy_mm_s: FloatArray | None,
+    shaft_hz: float,
+    *,
+    rattles: bool | None = None,
+    noise: FloatArray | None = None,
 ) -> RotorFinding | None:
     """Return what grew at the orders of the shaft, or None when nothing did.
 
@@ -124,6 +151,8 @@ def judge_rotor(
         healthy_mm_s: the same of the healthy machine; None judges the level itself, which the caller has found bad.
         shaft_hz: turns per second.
         rattles: whether the noise comes in blows once per turn; None where that is open.
+        noise: mean square per bin around each order in (m/s²)², NaN unknown, (orders,); without it, or without what
+            was healthy, forces are not compared.
     """
     now = np.nan_to_num(order_mm_s)
     before = np.zeros_like(now) if healthy_mm_s is None else np.nan_to_num(healthy_mm_s)
@@ -143,7 +172,8 @@ def judge_rotor(
         & (healthy_mm_s is not None)
     )
     new = {order: part / total for order, part, is_new in zip(ORDERS, growth.tolist(), faint, strict=True) if is_new}
-    label, confidence = _pattern(dict(zip(ORDERS, share.tolist(), strict=True)), new, rattles=rattles)
+    force = None if noise is None or healthy_mm_s is None else _forces(growth, noise, shaft_hz)
+    label, confidence = _pattern(dict(zip(ORDERS, share.tolist(), strict=True)), new, force, rattles=rattles)
     if label is DiagnosisLabel.UNCERTAIN and math.sqrt(total) < UNDECIDED_MIN_MM_S:
         return None
     lines = tuple(
@@ -196,25 +226,66 @@ def unexplained_share(finding: RotorFinding, blows_hz: float, shaft_hz: float, s
     return 1.0 - float(finding.share[explained].sum()) / float(finding.share.sum())
 
 
-def _pattern(
-    share: dict[float, float], new: dict[float, float], *, rattles: bool | None
-) -> tuple[DiagnosisLabel, float]:
-    """Return the fault whose pattern the shares of growth follow, and how clearly.
+def _forces(growth: FloatArray, noise: FloatArray, shaft_hz: float) -> dict[float, float]:
+    """Return the force at each order in any unit: the acceleration that grew over the noise around it."""
+    grown_m_s2 = np.sqrt(growth) * 2 * math.pi * shaft_hz * np.array(ORDERS) / 1000.0
+    force = grown_m_s2 / np.sqrt(np.maximum(noise, np.finfo(float).tiny))
+    return dict(zip(ORDERS, np.nan_to_num(force).tolist(), strict=True))
 
-    Where the orders alone are open, blows in the noise speak for what is loose, and their absence for a coupling whose
-    fourth order a resonance lifts. A coupling is named only where there are none.
+
+def _pattern(
+    share: dict[float, float], new: dict[float, float], force: dict[float, float] | None, *, rattles: bool | None
+) -> tuple[DiagnosisLabel, float]:
+    """Return the fault whose pattern the growth follows, and how clearly.
+
+    Where the orders alone are open, the forces decide; then blows in the noise speak for what is loose, and their
+    absence for a coupling whose fourth order a resonance lifts. A coupling is named only where nothing rattles.
 
     Args:
         share: of the growth at each order.
         new: the same at orders that grew clearly, however little they share.
+        force: at each order, None where unknown.
         rattles: whether the noise comes in blows once per turn; None where that is open.
     """
     label, confidence = _pattern_of_orders(share, new, is_quiet=rattles is False)
-    if rattles and label is DiagnosisLabel.UNCERTAIN:
+    says_coupling = label is DiagnosisLabel.MISALIGNMENT
+    goes_beyond = force is not None and _high_force(force) > COUPLING_FORCE_AT_MOST
+    if label is not DiagnosisLabel.UNCERTAIN and not (says_coupling and (goes_beyond or rattles is not False)):
+        return label, confidence
+    by_force = None if force is None else _pattern_of_forces(share, new, force, rattles=rattles)
+    if by_force is not None:
+        return by_force, FORCE_CONFIDENCE
+    # A blow pushes at every order: one or two that grew alone are something else, whatever rattles.
+    several = sum(part > 0 or order in new for order, part in share.items()) >= LOOSE_HARMONICS
+    if rattles and not says_coupling and several:
         return DiagnosisLabel.LOOSENESS, RATTLE_CONFIDENCE
-    if rattles is not False and label is DiagnosisLabel.MISALIGNMENT:
-        return DiagnosisLabel.UNCERTAIN, 0.3
-    return label, confidence
+    return DiagnosisLabel.UNCERTAIN, 0.3
+
+
+def _pattern_of_forces(
+    share: dict[float, float], new: dict[float, float], force: dict[float, float], *, rattles: bool | None
+) -> DiagnosisLabel | None:
+    """Return what the forces say, None where they leave it open."""
+    high = _high_force(force)
+    least = BLOW_FORCE_LEAST * max(force[2.0], force[3.0])
+    if share[1.0] > IMBALANCE_SHARE:
+        beyond = max(part for order, part in force.items() if order != 1.0)
+        return DiagnosisLabel.IMBALANCE if beyond < ONCE_FORCE * force[1.0] else None
+    if high >= BLOW_FORCE and sum(force[order] > least for order in FORCE_ORDERS) >= LOOSE_HARMONICS:
+        return DiagnosisLabel.LOOSENESS
+    if rattles:
+        return DiagnosisLabel.LOOSENESS if high > COUPLING_FORCE_CLEAR else None
+    goes_on = any(order >= FAR_ORDER or order != int(order) for order in new)
+    if goes_on or high > (COUPLING_FORCE if rattles is False else COUPLING_FORCE_CLEAR):
+        return None
+    is_bent = force[2.0] > COUPLING_SECOND * max(force[3.0], force[4.0])
+    coupling = share[2.0] + share[3.0] + share[4.0]
+    return DiagnosisLabel.MISALIGNMENT if is_bent and coupling > SECOND_CLEAR * share[1.0] else None
+
+
+def _high_force(force: dict[float, float]) -> float:
+    """Return the forces beyond a coupling's orders together, relative to the stronger of 2x and 3x."""
+    return sum(force[order] for order in FORCE_ORDERS) / max(force[2.0], force[3.0], float(np.finfo(float).tiny))
 
 
 def _pattern_of_orders(

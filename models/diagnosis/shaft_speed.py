@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from models.diagnosis.gear_faults import Gear
+    from models.diagnosis.mesh import Gear
 
 HARMONICS: Final = 40
 """Teeth of the comb: many, because the highest ones pin the speed down best."""

@@ -11,7 +11,7 @@ import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from models.diagnosis.fingerprint import common_bands
+from models.diagnosis.band_change import common_bands
 from models.diagnosis.sensor import (
     DEAD_RATIO,
     OFF_RATIO,

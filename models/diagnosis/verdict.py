@@ -17,12 +17,13 @@ from typing import TYPE_CHECKING, Final
 from models.contract.records import Diagnosis
 from models.contract.vocabulary import DiagnosisLabel
 from models.diagnosis import wording
-from models.diagnosis.bearing_faults import SEARCH_RANGE, Part
+from models.diagnosis.bearing_lines import SEARCH_RANGE, Part
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from models.diagnosis.bearing_faults import BearingFinding, Candidate
+    from models.diagnosis.bearing_doubts import BearingFinding
+    from models.diagnosis.bearing_lines import Candidate
     from models.diagnosis.report import ChannelReport, Damage
 
 PLACE_DEPTH: Final = 1.4

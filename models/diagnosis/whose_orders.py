@@ -14,11 +14,14 @@ import numpy as np
 
 from models.contract.vocabulary import DiagnosisLabel
 from models.diagnosis import wording
-from models.diagnosis.bearing_faults import FAINT
+from models.diagnosis.band_change import floor_rise_db
+from models.diagnosis.bearing_doubts import FAINT
 from models.diagnosis.circumstances import say
-from models.diagnosis.fingerprint import ORDERS, floor_rise_db
+from models.diagnosis.fingerprint import ORDERS
+from models.diagnosis.order_noise import noise_around_orders
 from models.diagnosis.rattle import rattles
 from models.diagnosis.rotor_faults import grown_acceleration_m_s2, judge_rotor, unexplained_share
+from models.diagnosis.softness import grown_comb
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
     from models.diagnosis.envelope_lines import FloatArray
     from models.diagnosis.fingerprint import Fingerprint
     from models.diagnosis.rotor_faults import RotorFinding
+    from models.diagnosis.softness import Comb
 
 SHAFT_RATHER: Final = 0.7
 """Growth at the first ten orders with this amplitude of the sidebands, half their power, may be of either: sidebands of
@@ -43,7 +47,9 @@ ROTOR_SHARE: Final = 0.5
 RATTLE_DB: Final = 2.5
 """The noise rose by more than load alone makes it, 20 % of which are 1.6 dB."""
 LOOSE_ACCELERATION: Final = 0.4
-"""With less than this share of the grown acceleration (amplitude) at ten orders and below, a blow is not of a foot."""
+"""With less than this share of the grown acceleration (amplitude) in a soft comb, and no rattling, it is no foot."""
+HARD_SHARE: Final = 0.7
+"""Nor with this much of the soft comb (amplitude, half of its power) beyond where soft blows end."""
 LOW_ACCELERATION: Final = 0.5
 """Share of the acceleration at ten orders and below (amplitude) with which growth there cannot be of blows."""
 
@@ -81,7 +87,12 @@ def pooled_rotor(
     if found is None or found.label is DiagnosisLabel.IMBALANCE:
         return found
     in_blows = rattles(samples[known], now.sample_rate_hz, shaft_hz)
-    return judge_rotor(together(now.order_mm_s[known]), seen, shaft_hz, rattles=in_blows)
+    noise = noise_around_orders(samples[known], now.sample_rate_hz, shaft_hz).sum(axis=0)
+    found = judge_rotor(together(now.order_mm_s[known]), seen, shaft_hz, rattles=in_blows, noise=noise)
+    if found is None or baseline is None or found.label is not DiagnosisLabel.LOOSENESS:
+        return found
+    comb = grown_comb(samples, now, baseline, known, shaft_hz)
+    return found if _is_soft(comb, found) else replace(found, label=DiagnosisLabel.UNCERTAIN, confidence=0.3)
 
 
 def named_gear(channel: RunningChannel) -> Diagnosis | None:
@@ -96,7 +107,8 @@ def named_gear(channel: RunningChannel) -> Diagnosis | None:
         if grown > gear.heard.sides / SHAFT_RATHER:
             return None
         is_comb = int(np.count_nonzero(rotor.share[np.array(ORDERS) >= COMB_FIRST])) >= COMB_ORDERS
-        if grown > SHAFT_RATHER * gear.heard.sides or (is_comb and gear.heard.gear.order == 1.0):
+        is_either = is_comb and gear.heard.gear.order == 1.0 and not gear.is_hard
+        if grown > SHAFT_RATHER * gear.heard.sides or is_either:
             words = wording.rotor(
                 replace(rotor, label=DiagnosisLabel.UNCERTAIN),
                 channel.name,
@@ -117,15 +129,13 @@ def named_rotor(channel: RunningChannel) -> Diagnosis | None:
         return None
     together = channel.about.rotor
     in_blows = None if together is None else together.rattles
-    # Hard metal that strikes every turn makes no half orders; what lifts and misses a turn does.
-    lifts = together is not None and together.has_halves and bool(in_blows)
     found = judge_rotor(channel.about.now.order_mm_s[channel.row], healthy, speed / 60.0, rattles=in_blows)
     if found is not None and together is not None:
         found = replace(found, label=together.label, confidence=together.confidence)
-    if found is not None and (
-        (found.label is DiagnosisLabel.MISALIGNMENT and _is_noisier(channel, speed / 60.0))
-        or (found.label is DiagnosisLabel.LOOSENESS and not lifts and _strikes_elsewhere(channel, speed / 60.0))
-    ):
+    elif found is not None and found.label is DiagnosisLabel.LOOSENESS:
+        # What all sensors together hardly notice has not been asked whether it is soft.
+        found = replace(found, label=DiagnosisLabel.UNCERTAIN, confidence=0.3)
+    if found is not None and found.label is DiagnosisLabel.MISALIGNMENT and _is_noisier(channel, speed / 60.0):
         found = replace(found, label=DiagnosisLabel.UNCERTAIN, confidence=0.3)
     if found is None or _is_rather_of_blows(found, channel, speed / 60.0):
         return None
@@ -141,22 +151,16 @@ def _is_noisier(channel: RunningChannel, shaft_hz: float) -> bool:
     return rise_db >= RATTLE_DB
 
 
-def _strikes_elsewhere(channel: RunningChannel, shaft_hz: float) -> bool:
-    """Return whether what strikes once per turn is hard metal, such as teeth: most of its acceleration lies far above.
+def _is_soft(comb: Comb, found: RotorFinding) -> bool:
+    """Return whether what strikes once per turn may be a foot that falls back, and not hard metal such as teeth.
 
-    A foot that falls back is soft and touches for a millisecond: what it makes lies at the first orders of the shaft.
+    A foot is soft and touches for a millisecond: what grew is a comb that ends early, or the noise of what rattles with
+    it. Hard metal that strikes every turn makes no half orders; what lifts and misses a turn does.
     """
-    baseline, about = channel.baseline, channel.about
-    if baseline is None:
-        return False
-    rows = [
-        row
-        for row, runs in enumerate(about.running)
-        if runs and not about.is_sound[row] and not math.isnan(baseline.acceleration_m_s2[row])
-    ]
-    orders = [grown_acceleration_m_s2(about.now.order_mm_s[row], baseline.order_mm_s[row], shaft_hz) for row in rows]
-    grown = np.maximum(about.now.acceleration_m_s2[rows] ** 2 - baseline.acceleration_m_s2[rows] ** 2, 0.0)
-    return float(np.sum(np.square(orders))) < LOOSE_ACCELERATION**2 * float(grown.sum())
+    if found.has_halves and found.rattles:
+        return True
+    is_comb = comb.soft >= LOOSE_ACCELERATION**2 * comb.grown
+    return comb.hard <= HARD_SHARE**2 * comb.soft and (is_comb or bool(found.rattles))
 
 
 def _is_rather_of_blows(found: RotorFinding, channel: RunningChannel, shaft_hz: float) -> bool:

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from models.contract.vocabulary import DiagnosisLabel
-from models.diagnosis.bearing_faults import HARMONICS, Candidate, Doubt, Part
+from models.diagnosis.bearing_doubts import Doubt
+from models.diagnosis.bearing_lines import HARMONICS, Candidate, Part
 from models.diagnosis.report import point_of
 from models.diagnosis.sensor import SensorCause
 from models.signal.acoustics import level_db
@@ -18,8 +19,8 @@ from models.signal.acoustics import level_db
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from models.diagnosis.bearing_faults import BearingFinding
-    from models.diagnosis.fingerprint import BandChange
+    from models.diagnosis.band_change import BandChange
+    from models.diagnosis.bearing_doubts import BearingFinding
     from models.diagnosis.gear_faults import GearFinding
     from models.diagnosis.report import Damage
     from models.diagnosis.rotor_faults import RotorFinding

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 from support.bearing_signals import impacts, noise
 
-from models.diagnosis.bearing_faults import Doubt, Part, family_bins, judge_bearings
+from models.diagnosis.bearing_doubts import Doubt
+from models.diagnosis.bearing_faults import judge_bearings
+from models.diagnosis.bearing_lines import Part, family_bins
 from models.diagnosis.bearings import Bearing, find_bearing
 
 RATE_HZ = 25_600.0

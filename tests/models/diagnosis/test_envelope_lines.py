@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from support.bearing_signals import noise, shaft_lines
 
-from models.diagnosis.bearing_faults import Part, search
+from models.diagnosis.bearing_lines import Part, search
 from models.diagnosis.bearings import find_bearing
 from models.diagnosis.envelope_lines import MAX_BANDS, envelope_lines, gamma_surprise
 
