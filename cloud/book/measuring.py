@@ -53,7 +53,7 @@ def models_of_alarms(engine: Engine) -> dict[str, str]:
     """Return what raised the last alarm of each machine, by machine id."""
     query = select(Alarm.machine_id, Alarm.model).order_by(Alarm.changed_ms)
     with Session(engine) as session:
-        return dict(session.execute(query).tuples().all())
+        return dict(session.execute(query).all())
 
 
 def model_changes(engine: Engine, machine_id: str) -> list[tuple[int, str]]:
@@ -68,7 +68,7 @@ def model_changes(engine: Engine, machine_id: str) -> list[tuple[int, str]]:
         .limit(REPORTS_LOOKED_AT)
     )
     with Session(engine) as session:
-        told = [(end_ms, str(document.get("model", ""))) for end_ms, document in session.execute(query).tuples()]
+        told = [(end_ms, str(document.get("model", ""))) for end_ms, document in session.execute(query)]
     told.reverse()
     named = [(end_ms, model) for end_ms, model in told if model]
     return [now for before, now in pairwise(named) if now[1] != before[1]]
