@@ -9,51 +9,49 @@ The same surface as `models.pipeline`, for slow signals. `ProcessPipeline.step` 
 3. features of all channels; the phase of the whole window is the operating state,
 4. score: learning until a phase is known; then 1.0 = threshold. What lasts is a condition (`models.alarming`). A
    detector with lags gets the windows before, each a whole window earlier, as far as the phase has lasted,
-5. the alarm (family `process`): a rule at once, for it has a delay of its own, or the condition. Its diagnosis says
-   which rule in plain words; a rule that joins revises it,
+5. detectors of slow series: the window's new samples become rows of theirs (`models.process.streams`),
 6. what is normal follows the process while nothing is wrong,
-7. the summary of the interval; one that closed is handed out.
+7. the alarm (family `process`, `models.process_alarms`): a rule at once, for it has a delay of its own, or what lasts.
+   Its diagnosis says which rule in plain words; a reason that joins revises it,
+8. the summary of the interval; one that closed is handed out.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import hashlib
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from models import alarming, summarising
+from models import process_alarms, summarising
 from models.alarming import AlarmSettings
-from models.contract.vocabulary import UNKNOWN, QualityCause, Severity, is_steady
+from models.contract.vocabulary import UNKNOWN, QualityCause, is_steady
+from models.detectors.table import DETECTORS, STREAM_DETECTORS
 from models.frozen import replace
-from models.pipeline import HEALTH_SMOOTHING, SENSOR_ALARM, Outcome, PipelineSettings, health_index
-from models.process import baseline, door, rules, wording
+from models.pipeline import HEALTH_SMOOTHING, Outcome, PipelineSettings, health_index
+from models.process import baseline, door, rules, usual
 from models.process.baseline import Collected, Normal
 from models.process.errors import ProcessError
 from models.process.features import ProcessExtractor, missing
 from models.process.phases import DEFAULT, Phase, operating_state, phase_name, phase_numbers
-from models.process.rules import DoorRule, LimitRule, RateRule, Rule, StaleRule
+from models.process.rules import DoorRule, LimitRule, RateRule, Rule
+from models.process.streams import Stream, StreamMemory
 from models.process.watching import Watch, Watched, interrupted
+from models.process_alarms import Found, ProcessAlarms
 from models.process_state import NOTHING_BEFORE, ProcessState
 from models.summarising import Judgement, SummaryFacts
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping
 
     from numpy.typing import NDArray
 
-    from models.alarming import AlarmChange
     from models.contract.records import Diagnosis, Summary
+    from models.process.streams import Heard
     from models.signal.windows import Window
 
-TOLD_ALARM: Final = AlarmSettings(
-    on_windows=(1, 1), on_decisions=(1, 1), decision_s=0.0, off_windows=1, off_decisions=1
-)
-"""Rules and condition have their own delays and hysteresis; here they only become one alarm."""
-ZONES: Final = {Severity.ALERT: "C", Severity.DANGER: "D"}
-"""A plant's own limit is an absolute reason as the zones of ISO 20816 are: C must not last, D does damage."""
 TRACKING_S: Final = 3 * 86_400.0
 """A normal follows the process within days: faster than seasons, slower than anything that people should be told."""
 
@@ -68,14 +66,19 @@ class ProcessSettings(PipelineSettings):
         phases: of the process, in the order in which they are asked.
         rules: of the plant.
         learning_s: the learning of a phase takes at least so long: a process has days.
+        detectors: rows of `models.detectors.table`, of vectors or of slow series.
+        options: by detector of slow series, settings of its own kind; what is left out has the usual ones.
     """
 
+    learning_windows: int = usual.LEARNING_WINDOWS
+    alarm: AlarmSettings = field(default_factory=lambda: AlarmSettings(on_windows=usual.ON_WINDOWS))
     detectors: tuple[str, ...] = ("mahalanobis",)
     units: tuple[str, ...] = ()
     hop_samples: int = 1
     phases: tuple[Phase, ...] = ()
     rules: tuple[Rule, ...] = ()
-    learning_s: float = 86_400.0
+    learning_s: float = usual.LEARNING_S
+    options: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,13 +101,12 @@ class ProcessPipeline:
         settings: of the process.
 
     Raises:
-        ProcessError: a rule or phase names a channel that is not there, or a window cannot serve its rules.
-        DetectorError: a detector that is not known.
+        ProcessError: a rule or phase names a channel that is not there, a detector is not known, or a window cannot
+            serve its rules.
     """
 
     def __init__(self, settings: ProcessSettings) -> None:
         self.settings = settings
-        self._row = {name: row for row, name in enumerate(settings.channel_names)}
         _check(settings)
         self.extractor = ProcessExtractor(settings.sample_rate_hz, settings.window_samples, settings.units)
         self.feature_units = self.extractor.units
@@ -117,15 +119,38 @@ class ProcessPipeline:
             interval_ns=round(settings.summary_interval_s * 1e9),
             window_ns=round(settings.window_samples / settings.sample_rate_hz * 1e9),
         )
-        self._doors = tuple(rule for rule in settings.rules if isinstance(rule, DoorRule) and rule.contact is None)
-        self._phase_names = tuple(phase.name for phase in settings.phases)
+        self._scorers = tuple(name for name in settings.detectors if name not in STREAM_DETECTORS)
+        self._streams = {
+            name: Stream(
+                name,
+                channels=len(settings.channel_names),
+                sample_rate_hz=settings.sample_rate_hz,
+                hop_samples=settings.hop_samples,
+                learning_windows=settings.learning_windows,
+                learning_s=settings.learning_s,
+                options=settings.options.get(name),
+            )
+            for name in settings.detectors
+            if name in STREAM_DETECTORS
+        }
+        self._alarms = ProcessAlarms(
+            settings.alarm,
+            rules=settings.rules,
+            phases=settings.phases,
+            streams=tuple(self._streams),
+            channels=settings.channel_names,
+            units=settings.units,
+            feature_units=self.feature_units,
+        )
         self._tracking_windows = max(1, round(TRACKING_S * settings.sample_rate_hz / settings.hop_samples))
         self._watch = Watch(settings.rules, settings.phases, settings.channel_names, settings.sample_rate_hz)
-        self._lags = max(baseline.LAGS.get(name, 0) for name in settings.detectors)
+        self._lags = max((baseline.LAGS.get(name, 0) for name in self._scorers), default=0)
         # Overlapping windows share their samples: a lag is the first that shares none.
         self._lag_windows = -(-settings.window_samples // settings.hop_samples)
         told = (self.extractor.hash, settings.channel_names, settings.phases, settings.detectors, self._lags)
-        self.signature = _digest(told, settings.learning_windows, settings.learning_s)
+        self.signature = _digest(
+            told, settings.learning_windows, settings.learning_s, settings.hop_samples, settings.options
+        )
         self.rules_signature = _digest(settings.rules, settings.phases, settings.channel_names)
 
     def start(self) -> ProcessState:
@@ -152,8 +177,8 @@ class ProcessPipeline:
                 told=(),
             )
         if state.signature != self.signature:
-            state = replace(state, signature=self.signature, learnt={}, condition=begun.condition, summary=None)
-            state = replace(state, smoothed_score=None, before=NOTHING_BEFORE)
+            state = replace(state, signature=self.signature, learnt={}, streams={}, before=NOTHING_BEFORE)
+            state = replace(state, condition=begun.condition, stream_conditions={}, smoothed_score=None, summary=None)
         return state
 
     def step(self, state: ProcessState, window: Window) -> tuple[ProcessState, ProcessOutcome]:
@@ -164,13 +189,14 @@ class ProcessPipeline:
             window: of all channels, in the units of the plant; what its quality says of the samples is not used.
         """
         causes = missing(window.samples)
-        state, phase = self._through_rules(state, window)
+        state, phase, follows = self._through_rules(state, window)
         if any(causes):
-            state, outcome = self._leave_out(state, window, tuple(dict.fromkeys(c for one in causes for c in one)))
+            found_causes = tuple(dict.fromkeys(cause for one in causes for cause in one))
+            state, outcome, found = self._leave_out(state, window, found_causes, follows=follows)
         else:
-            state, outcome = self._judge(state, window)
-        state, change, diagnosis = self._told(state, outcome, window, phase)
-        state, sensor_change, sensor_causes, sensor_diagnosis = self._sensors(state, causes, window)
+            state, outcome, found = self._judge(state, window, follows=follows)
+        state, change, diagnosis = self._alarms.told(state, found, window.end_ns, phase)
+        state, sensor_change, sensor_causes, sensor_diagnosis = self._alarms.sensors(state, causes, window.end_ns)
         return replace(state, place=(window.epoch, window.index)), dataclasses.replace(
             outcome,
             change=change,
@@ -188,11 +214,15 @@ class ProcessPipeline:
         key = (opened.epoch, opened.first_index)
         return replace(state, summary=None), summarising.close(opened, self.facts), key
 
-    def _through_rules(self, state: ProcessState, window: Window) -> tuple[ProcessState, str]:
-        """Return the state after the window's new samples have gone through all rules, and the phase at its end."""
+    def _through_rules(self, state: ProcessState, window: Window) -> tuple[ProcessState, str, bool]:
+        """Return the state after the window's new samples have gone through all rules, and the phase at its end.
+
+        Beside them whether the window follows the one before without a gap.
+        """
         settings = self.settings
         new = window.samples[:, -settings.hop_samples :]
-        if state.place != (window.epoch, window.index - 1) or QualityCause.GAP in window.quality:
+        follows = state.place == (window.epoch, window.index - 1) and QualityCause.GAP not in window.quality
+        if not follows:
             new = window.samples
             watched = interrupted(Watched(state.rules, state.doors, state.partial))
             state = replace(
@@ -201,51 +231,78 @@ class ProcessPipeline:
         numbers = phase_numbers(settings.phases, settings.channel_names, new)
         phase = phase_name(settings.phases, int(numbers[-1]))
         watched = self._watch.step(Watched(state.rules, state.doors, state.partial), new, numbers)
-        return replace(state, rules=watched.rules, doors=watched.doors, partial=watched.partial), phase
+        return replace(state, rules=watched.rules, doors=watched.doors, partial=watched.partial), phase, follows
+
+    def _through_streams(
+        self, state: ProcessState, window: Window, name: str, *, follows: bool
+    ) -> tuple[ProcessState, dict[str, Heard]]:
+        """Return the state after the window's new samples have gone through all detectors of slow series."""
+        memories, heard = dict(state.streams), {}
+        is_wrong = process_alarms.is_wrong(state)
+        for detector, stream in self._streams.items():
+            memories[detector], row = stream.step(
+                memories.get(detector, StreamMemory()),
+                window.samples,
+                name,
+                window.end_ns,
+                follows=follows,
+                is_wrong=is_wrong,
+            )
+            if row is not None:
+                heard[detector] = row
+        state = replace(state, streams=memories) if memories else state
+        return self._alarms.with_rows(state, heard, window.end_ns), heard
 
     def _leave_out(
-        self, state: ProcessState, window: Window, causes: tuple[QualityCause, ...]
-    ) -> tuple[ProcessState, ProcessOutcome]:
-        """Count a window that lacks a channel in the summary that is open."""
+        self, state: ProcessState, window: Window, causes: tuple[QualityCause, ...], *, follows: bool
+    ) -> tuple[ProcessState, ProcessOutcome, Found]:
+        """Count a window that lacks a channel in the summary that is open; a series goes on without it."""
+        state, heard = self._through_streams(state, window, UNKNOWN, follows=follows)
         same_state = state.summary.operating_state if state.summary else UNKNOWN
         state, summary, key = self._turn_summary(state, window, same_state, begin_as=UNKNOWN)
         progress = self._progress(state, UNKNOWN, window.end_ns)
         assert state.summary is not None  # noqa: S101 - _turn_summary opened it
         opened = summarising.add_bad(state.summary, self.facts, causes, window.end_ns, progress)
         state = replace(state, summary=opened, before=NOTHING_BEFORE)
-        return state, ProcessOutcome(None, UNKNOWN, None, None, None, progress, None, None, (), summary, key, None)
+        outcome = ProcessOutcome(None, UNKNOWN, None, None, None, progress, None, None, (), summary, key, None)
+        return state, outcome, Found(heard=heard)
 
-    def _judge(self, state: ProcessState, window: Window) -> tuple[ProcessState, ProcessOutcome]:
+    def _judge(
+        self, state: ProcessState, window: Window, *, follows: bool
+    ) -> tuple[ProcessState, ProcessOutcome, Found]:
         settings = self.settings
         features = self.extractor(window.samples)
         vector = features.ravel()
         numbers = phase_numbers(settings.phases, settings.channel_names, window.samples)
         name = operating_state(settings.phases, numbers)
-        score = health = normal = None
         state, vectors = self._with_before(state, name, vector)
+        known = state.normal(name) if is_steady(name) else None
+        score = None if known is None else known.score(vectors)
         if is_steady(name):
-            known = state.normal(name)
-            if known is not None:
-                score = known.score(vectors)
-                normal = known.centre.reshape(features.shape)
-            if known is not None and score is not None:
-                state, health = self._health(state, score, known)
-            condition, _ = alarming.step(
-                state.condition, settings.alarm, score or 0.0, score is not None, window.end_ns
-            )
-            state = self._learn(replace(state, condition=condition), name, vectors, window.end_ns)
+            state = self._alarms.with_score(state, score, window.end_ns)
+            state = self._learn(state, name, vectors, window.end_ns)
+        state, heard = self._through_streams(state, window, name, follows=follows)
+        score = max((one for one in (score, *self._stream_scores(state)) if one is not None), default=None)
+        state, health = (state, None) if score is None else self._health(state, score, known)
         progress = self._progress(state, name, window.end_ns)
         state, summary, key = self._turn_summary(state, window, name)
         assert state.summary is not None  # noqa: S101 - _turn_summary opened it
         judgement = Judgement(score, health, None, progress)
         opened = summarising.add(state.summary, self.facts, vector, window.end_ns, judgement)
+        normal = None if known is None else known.centre.reshape(features.shape)
         outcome = ProcessOutcome(features, name, score, health, None, progress, None, None, (), summary, key, normal)
-        return replace(state, summary=opened), outcome
+        return replace(state, summary=opened), outcome, Found(vector, known, heard)
 
-    def _health(self, state: ProcessState, score: float, known: Normal) -> tuple[ProcessState, float]:
+    def _stream_scores(self, state: ProcessState) -> list[float | None]:
+        """Return the latest score of each detector of slow series: it holds until the next row."""
+        return [memory.score for memory in state.streams.values()]
+
+    def _health(self, state: ProcessState, score: float, known: Normal | None) -> tuple[ProcessState, float]:
+        typical = [memory.typical for memory in state.streams.values()]
+        typical += [] if known is None else [known.typical_score]
         before = state.smoothed_score
         smoothed = score if before is None else before + HEALTH_SMOOTHING * (score - before)
-        return replace(state, smoothed_score=smoothed), health_index(smoothed, known.typical_score)
+        return replace(state, smoothed_score=smoothed), health_index(smoothed, max(typical))
 
     def _with_before(
         self, state: ProcessState, name: str, vector: NDArray[np.float32]
@@ -262,7 +319,7 @@ class ProcessPipeline:
 
     def _learn(self, state: ProcessState, name: str, vectors: NDArray[np.float32], end_ns: int) -> ProcessState:
         """Learn from a window, or follow it; never while something is wrong."""
-        if state.alarm.active or any(one.active for one in state.rules) or any(one.active for one in state.doors):
+        if not self._scorers or process_alarms.is_wrong(state):
             return state
         settings = self.settings
         known = state.learnt.get(name)
@@ -274,7 +331,7 @@ class ProcessPipeline:
         learnt: Collected | Normal = collected
         if self._collected_share(collected, end_ns) >= 1.0:
             minutes = settings.window_samples / settings.sample_rate_hz / 60.0
-            learnt = baseline.fit_normal(collected.vectors, settings.units, minutes, settings.detectors)
+            learnt = baseline.fit_normal(collected.vectors, settings.units, minutes, self._scorers)
         return replace(state, learnt={**state.learnt, name: learnt})
 
     def _collected_share(self, collected: Collected, end_ns: int) -> float:
@@ -283,105 +340,16 @@ class ProcessPipeline:
         return min(collected.windows / settings.learning_windows, spent, 1.0)
 
     def _progress(self, state: ProcessState, name: str, end_ns: int) -> float:
-        """Return how far learning is: of this phase, or else of the one that is furthest."""
+        """Return how far learning is: of this phase, or else of the one that is furthest; that of the last judge."""
+        streams = [
+            stream.progress(state.streams.get(detector, StreamMemory()), name, end_ns)
+            for detector, stream in self._streams.items()
+        ]
+        if not self._scorers:
+            return min(streams)
         known = [state.learnt[name]] if name in state.learnt else list(state.learnt.values())
         shares = [self._collected_share(one, end_ns) if isinstance(one, Collected) else 1.0 for one in known]
-        return max(shares, default=0.0)
-
-    def _told(
-        self, state: ProcessState, outcome: ProcessOutcome, window: Window, phase: str
-    ) -> tuple[ProcessState, AlarmChange | None, Diagnosis | None]:
-        """Return the state after rules and condition have become one alarm, its change and why it stands."""
-        standing = self._standing_rules(state)
-        severities = [self._severity(number) for number in standing]
-        reasons = list(standing)
-        if state.condition.active:
-            severities.append(state.condition.severity or Severity.WATCH)
-            reasons.append(-1)
-        worst = max(severities, key=list(Severity).index, default=None)
-        zone = ZONES.get(worst) if worst is not None else None
-        alarm, change = alarming.step(
-            state.alarm, TOLD_ALARM, 1.0 if reasons else 0.0, judged=True, end_ns=window.end_ns, zone=zone
-        )
-        if not alarm.active:
-            return replace(state, alarm=alarm, told=()), change, None
-        if change is not None and alarm.occurrence > state.alarm.occurrence:
-            # A rule has waited for its delay: it has been so for longer than it is an alarm.
-            lasted_s = max((self._stands(state, number)[1] for number in standing), default=0.0)
-            since_ns = min(alarm.since_ns, window.end_ns - round(lasted_s * 1e9))
-            alarm, change = replace(alarm, since_ns=since_ns), replace(change, since_ns=since_ns)
-        is_new = not set(reasons) <= set(state.told)
-        if change is None and is_new:
-            alarm, change = alarming.revise(alarm)
-        told = tuple(dict.fromkeys((*state.told, *reasons)))
-        state = replace(state, alarm=alarm, told=told)
-        return state, change, self._diagnosis(state, standing, outcome, phase) if change is not None else None
-
-    def _standing_rules(self, state: ProcessState) -> list[int]:
-        """Return the numbers of the process's rules whose condition stands."""
-        doors = iter(state.doors)
-        standing = []
-        for number, (rule, memory) in enumerate(zip(self.settings.rules, state.rules, strict=True)):
-            by_air = isinstance(rule, DoorRule) and rule.contact is None
-            active = next(doors).active if by_air else memory.active
-            if active and not isinstance(rule, StaleRule):
-                standing.append(number)
-        return standing
-
-    def _severity(self, number: int) -> Severity:
-        rule = self.settings.rules[number]
-        return Severity.WATCH if isinstance(rule, StaleRule) else rule.severity
-
-    def _diagnosis(
-        self, state: ProcessState, standing: Sequence[int], outcome: ProcessOutcome, phase: str
-    ) -> Diagnosis | None:
-        settings = self.settings
-        if standing:
-            found = [settings.rules[number] for number in standing]
-            sentences = [self._sentence(state, number, phase) for number in standing]
-            return wording.rules_diagnosis(found, sentences, settings.channel_names)
-        known = state.normal(outcome.operating_state)
-        if outcome.features is None or known is None:
-            return None
-        vector = outcome.features.ravel()
-        return wording.difference_diagnosis(
-            known.away(vector), vector, known.centre, settings.channel_names, self.feature_units
-        )
-
-    def _sentence(self, state: ProcessState, number: int, phase: str) -> str:
-        rule = self.settings.rules[number]
-        value, active_s = self._stands(state, number)
-        unit = self.settings.units[self._row[rule.channel]]
-        return wording.rule_sentence(
-            rule, value=value, unit=unit, active_s=active_s, phase_names=self._phase_names, phase=phase
-        )
-
-    def _stands(self, state: ProcessState, number: int) -> tuple[float, float]:
-        """Return the value that a standing rule judges, and for how many seconds it has stood."""
-        rule, memory = self.settings.rules[number], state.rules[number]
-        if isinstance(rule, DoorRule) and rule.contact is None:
-            watched = state.doors[self._doors.index(rule)]
-            return watched.rise, watched.open_s
-        return memory.value, memory.active_s
-
-    def _sensors(
-        self, state: ProcessState, causes: tuple[tuple[QualityCause, ...], ...], window: Window
-    ) -> tuple[ProcessState, AlarmChange | None, tuple[QualityCause, ...], Diagnosis | None]:
-        """Return the state after the sensors' own alarm, its change, the causes and what to say."""
-        found: list[QualityCause] = [cause for one in causes for cause in one]
-        diagnosis = None
-        bad = next((row for row, one in enumerate(causes) if one), None)
-        if bad is not None:
-            nothing = QualityCause.NO_DATA in causes[bad]
-            diagnosis = wording.missing_diagnosis(self.settings.channel_names[bad], nothing=nothing)
-        for number, rule in enumerate(self.settings.rules):
-            if isinstance(rule, StaleRule) and state.rules[number].active:
-                found.append(QualityCause.CONSTANT)
-                diagnosis = diagnosis or wording.stale_diagnosis(self._sentence(state, number, DEFAULT), rule.channel)
-        alarm, change = alarming.step(
-            state.sensor_alarm, SENSOR_ALARM, 1.0 if found else 0.0, judged=True, end_ns=window.end_ns
-        )
-        return replace(state, sensor_alarm=alarm), change, tuple(dict.fromkeys(found)), diagnosis
+        return min(max(shares, default=0.0), *streams) if streams else max(shares, default=0.0)
 
     def _turn_summary(
         self, state: ProcessState, window: Window, operating_name: str, begin_as: str | None = None
@@ -411,6 +379,15 @@ def _check(settings: ProcessSettings) -> None:
         raise ProcessError(
             f"{where}: {len(known)} channels and {len(settings.units)} units: give each channel its unit"
         )
+    unknown = [name for name in settings.detectors if name not in DETECTORS and name not in STREAM_DETECTORS]
+    if unknown:
+        raise ProcessError(f"{where}: detector {unknown[0]!r} is none of {', '.join((*DETECTORS, *STREAM_DETECTORS))}")
+    _check_rules(settings, where)
+
+
+def _check_rules(settings: ProcessSettings, where: str) -> None:
+    """Check that phases and rules name what is there, and that doors have values often enough."""
+    known = settings.channel_names
     named = [(f"phase {phase.name!r}", phase.channel) for phase in settings.phases]
     named += [("a rule", channel) for rule in settings.rules for channel in rules.channels_of(rule)]
     for what, channel in named:

@@ -17,6 +17,7 @@ from models.pipeline_state import alarm_memory
 from models.process.baseline import Collected, Normal
 from models.process.door import DoorMemory
 from models.process.rules import RuleMemory
+from models.process.streams import stream_from_bytes
 from models.state_bytes import pack, unpack
 from models.summarising import OpenSummary
 
@@ -25,8 +26,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from models.process.streams import StreamMemory
+
 _KIND: Final = "process"
-_VERSION: Final = 1
+_VERSION: Final = 2
 NOTHING_BEFORE: Final = np.empty((0, 0), np.float32)
 _ALARMS: Final = ("condition", "alarm", "sensor_alarm")
 
@@ -45,9 +48,11 @@ class ProcessState:
         partial: sums of air and helpers and their number, of the ten seconds that are open; one per door.
         before: (n, d) features of the latest windows of the present phase without a break, the newest first; as many as
             detectors with lags ask for.
-        condition: whether the score has been high for long enough.
+        streams: by detector of slow series, what it remembers.
+        condition: whether the score of the learnt normal has been high for long enough.
+        stream_conditions: by detector of slow series, the same of its score.
         alarm: what people are told: the condition or a rule.
-        told: numbers of the rules they have been told, -1 for the condition.
+        told: the reasons they have been told: numbers of rules, and below 0 of conditions (`models.process_alarms`).
         sensor_alarm: a sensor delivers nothing or stands still.
         smoothed_score: behind the health index.
         summary: that is still open.
@@ -61,7 +66,9 @@ class ProcessState:
     doors: tuple[DoorMemory, ...] = ()
     partial: tuple[tuple[tuple[float, ...], int], ...] = ()
     before: NDArray[np.float32] = field(default_factory=lambda: NOTHING_BEFORE)
+    streams: Mapping[str, StreamMemory] = field(default_factory=dict)
     condition: AlarmMemory = field(default_factory=AlarmMemory)
+    stream_conditions: Mapping[str, AlarmMemory] = field(default_factory=dict)
     alarm: AlarmMemory = field(default_factory=AlarmMemory)
     told: tuple[int, ...] = ()
     sensor_alarm: AlarmMemory = field(default_factory=AlarmMemory)
@@ -83,10 +90,13 @@ class ProcessState:
         values["learnt"] = [[name, isinstance(known, Normal)] for name, known in self.learnt.items()]
         values["rules"] = [fields_of(memory) for memory in self.rules]
         values["doors"] = len(self.doors)
+        values["streams"] = list(self.streams)
+        values["stream_conditions"] = {name: fields_of(memory) for name, memory in self.stream_conditions.items()}
         arrays: dict[str, NDArray[Any] | bytes] = {
             f"learnt/{name}": known.to_bytes() for name, known in self.learnt.items()
         }
         arrays |= {f"door/{number}": memory.to_bytes() for number, memory in enumerate(self.doors)}
+        arrays |= {f"stream/{name}": memory.to_bytes() for name, memory in self.streams.items()}
         if len(self.before):
             arrays["before"] = self.before
         if self.summary is not None:
@@ -115,6 +125,12 @@ class ProcessState:
             doors=tuple(DoorMemory.from_bytes(fields.nested(f"door/{n}")) for n in range(fields.value("doors"))),
             partial=tuple((tuple(sums), count) for sums, count in fields.value("partial")),
             before=fields.array("before") if "before" in fields.arrays else NOTHING_BEFORE,
+            streams={
+                name: stream_from_bytes(name, fields.nested(f"stream/{name}")) for name in fields.value("streams")
+            },
+            stream_conditions={
+                name: alarm_memory(values) for name, values in fields.value("stream_conditions").items()
+            },
             **{name: alarm_memory(fields.value(name)) for name in _ALARMS},
             told=tuple(fields.value("told")),
             smoothed_score=fields.value("smoothed_score"),

@@ -12,10 +12,11 @@ up every row:
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, Self, TypeVar
+
+import numpy as np
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
     from models.state_bytes import Fields, Scalar
@@ -74,10 +75,48 @@ class StreamScores:
     Attributes:
         level: score of each time scale, (n, scales), fastest first; 1.0 = threshold, at least 0.
         unrest: how far the level is from where it has lately been, (n,); 1.0 = as far as a threshold.
+        newest: score of the newest part of what the level looks back at, (n,): whether it still is so
+            (`models.alarming`, 9); NaN where each row is judged by itself, or where it is not known.
+        channels: of each channel, (n, channels); 0 for one that has no say.
+        now, usual: what was compared in the channels' units, (n, channels): what is there, and what would be usual.
     """
 
     level: NDArray[np.float64]
     unrest: NDArray[np.float64]
+    newest: NDArray[np.float64]
+    channels: NDArray[np.float64]
+    now: NDArray[np.float64]
+    usual: NDArray[np.float64]
+
+    @classmethod
+    def unjudged(cls, rows: int, scales: int, channels: int) -> Self:
+        """Return scores to be filled in."""
+        shapes = ((rows, scales), (rows,), (rows,), *[(rows, channels)] * 3)
+        return cls(*(np.full(shape, np.nan) for shape in shapes))
+
+
+class Persistence(NamedTuple):
+    """How many rows in a row make and end an alarm (`models.alarming.AlarmSettings`).
+
+    Attributes:
+        on: (k, n): active when k of the last n rows are at the threshold.
+        off: returned after so many quiet ones, at most n.
+    """
+
+    on: tuple[int, int]
+    off: int
+
+
+class LearningRows(NamedTuple):
+    """How many rows a stream detector learns from.
+
+    Attributes:
+        least: it needs so many.
+        most: older ones would say nothing more.
+    """
+
+    least: int
+    most: int
 
 
 class StreamState(Protocol):
@@ -95,10 +134,25 @@ class StreamDetector(Protocol[State]):
     """Fitted on learning rows, frozen and serialisable; the state is handed in and out."""
 
     name: ClassVar[str]
+    least_row_s: ClassVar[float]
+    """A row stands for so many seconds at least; 0: as often as the series is judged."""
+    per_phase: ClassVar[bool]
+    """Whether each phase of a process has a normal of its own, or all of them together are the pattern."""
+    persistence: ClassVar[Persistence | None]
+    """Of its alarms; None: that of any other score of the machine."""
 
     @classmethod
-    def fit(cls, rows: NDArray[np.floating]) -> Self:
+    def learning_rows(cls, settings: Any = None) -> LearningRows:
+        """Return how many rows it learns from."""
+        ...
+
+    @classmethod
+    def fit(cls, rows: NDArray[np.floating], *, settings: Any = None) -> Self:
         """Return a detector of what differs from these healthy rows (n, channels), in the order of time.
+
+        Args:
+            rows: evenly spaced.
+            settings: of its kind; None for the defaults.
 
         Raises:
             DetectorError: rows that it cannot learn from.
@@ -107,6 +161,19 @@ class StreamDetector(Protocol[State]):
 
     def start(self) -> State:
         """Return the state before the first row."""
+        ...
+
+    def typical(self, state: State) -> float:
+        """Return the median score of normal rows."""
+        ...
+
+    def interrupted(self, state: State, lost_rows: int) -> State:
+        """Return the state after a break in the rows.
+
+        Args:
+            state: before it.
+            lost_rows: so many were lost; 0 where the phase was another one meanwhile.
+        """
         ...
 
     def step(self, state: State, rows: NDArray[np.floating], *, in_alarm: bool) -> tuple[State, StreamScores]:

@@ -27,10 +27,11 @@ from typing import TYPE_CHECKING, ClassVar, Final, Self
 
 import numpy as np
 
-from models.detectors.base import StreamScores
+from models.detectors.base import LearningRows, Persistence, StreamScores
 from models.detectors.calibration import LARGEST_GROWTH, USUAL_WINDOWS
 from models.detectors.errors import DetectorError
 from models.detectors.scaling import MAD_TO_SIGMA
+from models.frozen import replace
 from models.state_bytes import pack, unpack
 
 if TYPE_CHECKING:
@@ -48,9 +49,10 @@ LEAST_MAD_SHARE: Final = 0.3
 RESOLUTION: Final = 1e-4
 """Of the level: no industrial transmitter is that accurate; a channel without scatter must not alarm at a digit."""
 TINY: Final = float(np.finfo(np.float32).tiny)
+MEMORIES: Final = 10.0
 MIN_LONG_WINDOWS: Final = 5
 """Learning rows hold at least so many long windows: the scale of the long mean is learnt from nothing else."""
-_VERSION: Final = 1
+_VERSION: Final = 2
 _STATE: Final = "tracking state"
 
 
@@ -87,7 +89,6 @@ class TrackingState:
         before: level from before the last alarm, (2, d); NaN until there was one.
         settling_rows: still to come until a new level is adopted.
         in_alarm: as told with the last rows.
-        channel_scores: of the last row judged, by channel of the series, (channels,); 0 for those left out.
     """
 
     recent: Floats
@@ -95,16 +96,10 @@ class TrackingState:
     before: Floats
     settling_rows: int
     in_alarm: bool
-    channel_scores: Floats
 
     def to_bytes(self) -> bytes:
         """Return the state as bytes."""
-        arrays = {
-            "recent": self.recent,
-            "centre": self.centre,
-            "before": self.before,
-            "channel_scores": self.channel_scores,
-        }
+        arrays = {"recent": self.recent, "centre": self.centre, "before": self.before}
         values = {"settling_rows": self.settling_rows, "in_alarm": self.in_alarm}
         return pack(_STATE, _VERSION, values, arrays)
 
@@ -120,9 +115,14 @@ class Tracking:
         centre: level of each mean at the end of the learning rows, (2, d).
         sigma: robust scatter of each mean, (2, d).
         limits: distance that scores 1.0, (2, d).
+        usual: median score of the learning rows.
     """
 
     name: ClassVar[str] = "tracking"
+    least_row_s: ClassVar[float] = 0.0
+    per_phase: ClassVar[bool] = True
+    """A level that is normal in one phase is a fault in another."""
+    persistence: ClassVar[Persistence | None] = None
 
     settings: TrackingSettings
     judged: NDArray[np.int64]
@@ -130,6 +130,13 @@ class Tracking:
     centre: Floats
     sigma: Floats
     limits: Floats
+    usual: float
+
+    @classmethod
+    def learning_rows(cls, settings: TrackingSettings | None = None) -> LearningRows:
+        """Return what it learns from: what is older than ten times its memory has been forgotten anyway."""
+        settings = settings or TrackingSettings()
+        return LearningRows(MIN_LONG_WINDOWS * settings.windows[1], round(MEMORIES * settings.tracking_rows))
 
     @classmethod
     def fit(cls, rows: NDArray[np.floating], *, settings: TrackingSettings | None = None) -> Self:
@@ -168,13 +175,22 @@ class Tracking:
             centre = centre + np.clip(deviation, -CLIP_SIGMA * sigma, CLIP_SIGMA * sigma) / settings.tracking_rows
         learnt = np.maximum(np.quantile(deviations, LEARNT_QUANTILE, axis=0), floor)
         margins = [settings.margin * _growth(len(values) / window) for window in settings.windows]
-        return cls(settings, judged, values.shape[1], centre, sigma, learnt * np.array(margins)[:, None])
+        limits = learnt * np.array(margins)[:, None]
+        usual = float(np.median((deviations / limits).max(axis=(1, 2))))
+        return cls(settings, judged, values.shape[1], centre, sigma, limits, usual)
 
     def start(self) -> TrackingState:
         """Return the state before the first row; the first scores come when the long window is full."""
-        empty, none = np.empty((0, self.judged.size)), np.zeros(self.channels)
         never = np.full_like(self.centre, np.nan)
-        return TrackingState(empty, self.centre, never, 0, in_alarm=False, channel_scores=none)
+        return TrackingState(np.empty((0, self.judged.size)), self.centre, never, 0, in_alarm=False)
+
+    def typical(self, state: TrackingState) -> float:  # noqa: ARG002 - others learn it as they go
+        """Return the median score of normal rows."""
+        return self.usual
+
+    def interrupted(self, state: TrackingState, lost_rows: int) -> TrackingState:  # noqa: ARG002 - see below
+        """Return the state after a break: the means begin anew, however long it was; what is normal stays."""
+        return replace(state, recent=np.empty((0, self.judged.size)))
 
     def step(
         self, state: TrackingState, rows: NDArray[np.floating], *, in_alarm: bool
@@ -201,23 +217,22 @@ class Tracking:
         new = rows[:, self.judged].astype(np.float64)
         known = np.concatenate([state.recent, np.where(np.isfinite(new), new, centre[0])])
         means = _means(known, self.settings.windows)
-        level, unrest = np.full((len(rows), 2), np.nan), np.full(len(rows), np.nan)
-        channel_scores, reach = state.channel_scores, CLIP_SIGMA * self.sigma
+        result, reach = StreamScores.unjudged(len(rows), 2, self.channels), CLIP_SIGMA * self.sigma
         for row, (mean, was) in enumerate(means, start=len(rows) - len(means)):
             if settling and not in_alarm:
                 settling, centre = settling - 1, np.stack([mean[1], mean[1]])
                 continue
             deviation = mean - centre
             scores = np.fmin(np.abs(deviation), np.abs(mean - before)) / self.limits
-            level[row] = scores.max(axis=1)
-            unrest[row] = (np.abs(mean[0] - was) / self.limits[0]).max()
-            channel_scores = np.zeros(self.channels)
-            channel_scores[self.judged] = scores.max(axis=0)
+            result.level[row] = scores.max(axis=1)
+            result.unrest[row] = (np.abs(mean[0] - was) / self.limits[0]).max()
+            result.channels[row] = 0.0
+            result.channels[row, self.judged] = scores.max(axis=0)
+            result.now[row, self.judged], result.usual[row, self.judged] = mean[0], centre[0]
             if not in_alarm:
                 centre = centre + np.clip(deviation, -reach, reach) / self.settings.tracking_rows
         recent = known[-(long - 1) :]
-        after = TrackingState(recent, centre, before, settling, in_alarm, channel_scores)
-        return after, StreamScores(level, unrest)
+        return TrackingState(recent, centre, before, settling, in_alarm), result
 
     def to_bytes(self) -> bytes:
         """Return the fitted baseline as bytes."""
@@ -228,6 +243,7 @@ class Tracking:
             "tracking_rows": self.settings.tracking_rows,
             "margin": self.settings.margin,
             "channels": self.channels,
+            "usual": self.usual,
         }
         arrays = {"judged": self.judged, "centre": self.centre, "sigma": self.sigma, "limits": self.limits}
         return pack(self.name, _VERSION, values, arrays)
@@ -242,8 +258,9 @@ class Tracking:
         fields = unpack(data, cls.name, _VERSION)
         windows = (fields.value("short"), fields.value("long"))
         settings = TrackingSettings(windows, fields.value("tracking_rows"), fields.value("margin"))
-        arrays = [fields.array(name) for name in ("centre", "sigma", "limits")]
-        return cls(settings, fields.array("judged"), fields.value("channels"), *arrays)
+        centre, sigma, limits = (fields.array(name) for name in ("centre", "sigma", "limits"))
+        judged, channels, usual = fields.array("judged"), fields.value("channels"), fields.value("usual")
+        return cls(settings, judged, channels, centre, sigma, limits, usual)
 
     def state_from_bytes(self, data: bytes) -> TrackingState:
         """Return the state that was written by its `to_bytes`.
@@ -258,7 +275,6 @@ class Tracking:
             fields.array("before"),
             fields.value("settling_rows"),
             fields.value("in_alarm"),
-            fields.array("channel_scores"),
         )
 
 

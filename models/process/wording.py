@@ -28,6 +28,14 @@ _NEXT_STEPS: Final = {
     RateRule: "Check what changed at this time: valves, loads, doors, supply.",
 }
 _WORDS: Final = {MEAN: "level", SLOPE: "slope", SPREAD: "restlessness", LAST: "last value"}
+_SERIES: Final = {
+    "tracking": "The level of {channel} has left where it usually wanders: {now}, usually {usual}.",
+    "discord": (
+        "The last day and a half were like no other before, most in {channel}: of late {now}, {usual} at the time that "
+        "was most like it."
+    ),
+}
+"""By detector of slow series."""
 _DIFFERENCES: Final = {"°C": "K", "°F": "°F"}
 
 
@@ -119,6 +127,31 @@ def difference_diagnosis(
         f"{_number(float(features[place]))} {units[place]} instead of {_number(float(normal[place]))} {units[place]}. "
         "The cause cannot be named.",
         "Compare the trends with those of the learnt days; if the process was changed on purpose, learn it anew.",
+    )
+
+
+def series_diagnosis(detector: str, score: float, *, now: float, usual: float, channel: str, unit: str) -> Diagnosis:
+    """Return what a detector of slow series found.
+
+    >>> told = series_diagnosis("tracking", 2.0, now=3.61, usual=2.42, channel="LOOP.P", unit="bar")
+    >>> told.sentence.partition(". ")[0]
+    'The level of LOOP.P has left where it usually wanders: 3.61 bar, usually 2.42 bar'
+
+    Args:
+        detector: its name.
+        score: 1.0 = threshold.
+        now: value of the channel that says most, in its unit.
+        usual: what would be usual.
+        channel: its name.
+        unit: its engUnit.
+    """
+    numbers = {"now": f"{_number(now)} {unit}", "usual": f"{_number(usual)} {unit}", "channel": channel}
+    return Diagnosis(
+        DiagnosisLabel.CHANGED,
+        channel,
+        1.0 - math.exp(-score),
+        f"{_SERIES[detector].format(**numbers)} The cause cannot be named.",
+        "Compare the trends with those of the days before; if the process was changed on purpose, learn it anew.",
     )
 
 

@@ -7,15 +7,15 @@ One function per set, each with the record judged as the set's own evaluation ju
   counted apart (`felt_alarms`): the rig is no healthy machine then.
 * CWRU, gearbox, drill press: the part of the healthy recordings that was not learnt from; the faulty ones follow. They
   last seconds, so one window stands for one decision (time-lapse); everything else is the default profile.
-* SKAB, by the tracking baseline for slow series and the alarm condition of the default profile, a row a second: the
-  anomaly-free experiment once it has been learnt for an hour (60 decisions, as many as a baseline usually learns from),
-  and each other one from row 400, the set's own end of learning, until its anomaly. Those anomalies are events of
-  minutes that somebody caused and ended, not wear: they are counted apart, because a judge that asks for ten minutes
-  cannot find what is over after seven unless it is severe.
-* NAB's temperature outside its labelled windows, by the discord detector and the same alarm condition. It is added up
-  apart: it would bring most of the time, from one machine, by a detector whose settings were chosen on the four events
-  of this very series. An alarm told in a window belongs to its event for as long as it stands. The window of a day and
-  a half raises an alarm, its newest half day ends it (`models.alarming`, 9).
+* SKAB, as a process whose detector is the tracking baseline, a window of three rows each second: the anomaly-free
+  experiment once it has been learnt for an hour (60 decisions, as many as a baseline usually learns from), and each
+  other one from row 400, the set's own end of learning, until its anomaly. Those anomalies are events of minutes that
+  somebody caused and ended, not wear: they are counted apart, because a judge that asks for ten minutes, or for sixty
+  windows at twice the threshold, cannot find all that is over after seven. The anomaly-free experiment is judged a
+  second time with the windows that a gateway would use for it (`anomaly_free`).
+* NAB's temperature outside its labelled windows, as a process whose detector is the discord, everything else as usual.
+  It is added up apart: it would bring most of the time, from one machine, by a detector whose settings were chosen on
+  the four events of this very series. An alarm told in a window belongs to its event for as long as it stands.
 
 Left out, with the reason: in the hydraulic set nothing is broken for ten minutes only, which are not settled; MFPT has
 no healthy recording; C-MAPSS counts flights; the PLC signals of the pick-and-place cell are no condition of a machine.
@@ -25,14 +25,12 @@ from __future__ import annotations
 
 import csv
 import math
-from collections import deque
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from scipy.signal import decimate
 
-from models.detectors.discord import Discord
 from models.detectors.tracking import Tracking
 from models.pipeline import Pipeline
 from models.recordings import delimited
@@ -45,15 +43,15 @@ from models.training.evaluation.judged import (
     STANDARD_GRAVITY,
     through_judges,
     through_pipeline,
-    through_scores,
 )
+from models.training.evaluation.slow_series import Process, through_process
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
 
-    from models.detectors.base import StreamDetector
+    from models.detectors.discord import DiscordSettings
     from models.pipeline_state import PipelineState
     from models.training.evaluation.judged import Judged
 
@@ -66,8 +64,9 @@ DRILL_WINDOW_SAMPLES: Final = 256
 DRILL_CHANNELS: Final = ("ax", "ay", "az")
 FEMTO_HOP_S: Final = 10.0
 ANOMALY_FREE_LEARNT_ROWS: Final = 3_600
-NEWEST_BLOCKS: Final = SHIPPED.alarm.on_decisions[1]
-"""What ends an alarm of a discord is as long as what the alarm looks at: twelve hourly decisions."""
+SKAB_UNITS: Final = ("g", "g", "A", "bar", "°C", "°C", "V", "l/min")
+SKAB_WINDOW_ROWS: Final = 3
+"""Three seconds, one by one: rows of the usual ten seconds would be too few to learn from in experiments of minutes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,33 +208,38 @@ def of_skab(folder: Path) -> list[Stretch]:
     return stretches
 
 
-def anomaly_free(folder: Path, learnt_rows: int) -> Stretch:
-    """Return SKAB's anomaly-free experiment, judged from this row on."""
+def anomaly_free(folder: Path, learnt_rows: int, *, usual_windows: bool = False) -> Stretch:
+    """Return SKAB's anomaly-free experiment, judged from this row on.
+
+    Args:
+        folder: of the set.
+        learnt_rows: so many are learnt from.
+        usual_windows: with those that a gateway uses by itself, a minute every ten seconds.
+    """
     series = delimited.read(folder / skab.ANOMALY_FREE).series
     rows = np.column_stack([one.values for one in series]).astype(np.float64)
-    return _stretch(f"skab/{skab.ANOMALY_FREE}", _tracked(rows, learnt_rows), math.inf)
+    return _stretch(f"skab/{skab.ANOMALY_FREE}", _tracked(rows, learnt_rows, usual_windows=usual_windows), math.inf)
 
 
-def of_nab(folder: Path, newest_blocks: int = NEWEST_BLOCKS) -> list[Stretch]:
+def of_nab(folder: Path, discord: DiscordSettings | None = None) -> list[Stretch]:
     """Return the temperature outside the labelled windows; what they label follows.
 
     Args:
         folder: of the set.
-        newest_blocks: hours that end an alarm; as many as a window has: nothing but the window itself does.
+        discord: settings of the detector; None for the usual ones. Others are tried on windows of an hour, which gives
+            the same rows sooner.
     """
     series = nab.read_series(folder)
-    first = series.probation_rows
-    judged = _discords(series.rows, first, row_s=nab.ROW_S, newest_blocks=newest_blocks)
-    spans = [(begin * nab.ROW_S, end * nab.ROW_S) for begin, end in series.windows]
-    inside = [judged.told_between(begin, end + nab.ROW_S) for begin, end in spans]
+    judged = nab.judged(series, discord, by_the_hour=discord is not None)
+    spans = [(series.end_s(first), series.end_s(last)) for first, last in series.windows]
+    inside = [judged.told_between(begin, math.nextafter(end, math.inf)) for begin, end in spans]
     own = [alarm for found in inside for alarm in found]
     false = [alarm for alarm in judged.alarms if alarm not in own]
-    outside_rows = len(series.rows) - first - sum(end + 1 - begin for begin, end in series.windows)
     end_s = float(judged.times_s[-1])
     return [
         Stretch(
             f"nab/{nab.SERIES}",
-            outside_rows * nab.ROW_S,
+            judged.judged_s(0.0, math.inf) - sum(judged.judged_s(begin, end + nab.ROW_S) for begin, end in spans),
             sum(min(alarm.returned_s, end_s) - alarm.told_s for alarm in false),
             len(false),
             events=len(inside),
@@ -262,71 +266,13 @@ def _fault(name: str, pipeline: Pipeline, windows: list[Window], state: Pipeline
     return Stretch(name, 0.0, 0.0, 0, 1, int(bool(judged.alarms)), after)
 
 
-def _tracked(rows: NDArray[np.float64], first: int) -> Judged:
-    """Return an experiment judged from a row on by the tracking baseline that learnt from those before."""
-    detector = Tracking.fit(rows[:first])
-    return _streamed(detector, rows, first, filling=detector.settings.windows[1], row_s=1.0)
-
-
-def _streamed(
-    detector: StreamDetector[Any], rows: NDArray[np.float64], first: int, *, filling: int, row_s: float
-) -> Judged:
-    """Return rows judged one by one by a stream detector and the alarm condition; learning stops in alarm.
-
-    Args:
-        detector: learnt from the rows before `first`.
-        rows: (n, channels).
-        first: row that is judged first.
-        filling: so many rows before it fill the detector's windows.
-        row_s: distance of two rows.
-    """
-    state = detector.start()
-    if filling:
-        state, _ = detector.step(state, rows[first - filling : first], in_alarm=False)
-
-    def score(row: int, in_alarm: bool) -> tuple[float, None]:  # noqa: FBT001 - a fact, not a switch
-        nonlocal state
-        state, scores = detector.step(state, rows[first + row : first + row + 1], in_alarm=in_alarm)
-        return float(scores.level[0].max()), None
-
-    return through_scores([row * row_s for row in range(first, len(rows))], score)
-
-
-def _discords(rows: NDArray[np.float64], first: int, *, row_s: float, newest_blocks: int = NEWEST_BLOCKS) -> Judged:
-    """Return rows judged by their discords and the alarm condition, block by block; the newest blocks end an alarm.
-
-    They are shown to a second detector as it was when the first one could not know anything of them yet: what lasts
-    ends an alarm no sooner than it becomes known to the one that raised it.
-
-    Args:
-        rows: (n, channels).
-        first: row that is judged first; those before it are learnt.
-        row_s: distance of two rows.
-        newest_blocks: so many end an alarm.
-    """
-    whole = Discord.fit(rows[:first])
-    usual = whole.settings
-    part = Discord.fit(rows[:first], settings=replace(usual, window_blocks=newest_blocks))
-    state, part_state = whole.start(), part.start()
-    earlier = deque([part_state], maxlen=2 * usual.window_blocks - newest_blocks + 1)
-    ends = range(first + usual.block_rows, len(rows) + 1, usual.block_rows)
-
-    def score(number: int, in_alarm: bool) -> tuple[float, float | None]:  # noqa: FBT001 - a fact, not a switch
-        nonlocal state, part_state
-        block = rows[ends[number] - usual.block_rows : ends[number]]
-        state, scores = whole.step(state, block, in_alarm=in_alarm)
-        part_state, _ = part.step(part_state, block, in_alarm=in_alarm)
-        level = float(scores.level[-1, 0])
-        earlier.append(part_state)
-        if len(earlier) < (earlier.maxlen or 0):
-            return level, None
-        if not in_alarm and level < SHIPPED.alarm.off_score:
-            return level, level  # Where there is nothing to end, the newest part is not asked.
-        shown = rows[ends[number] - newest_blocks * usual.block_rows : ends[number]]
-        _, newest = part.step(earlier[0], shown, in_alarm=True)
-        return level, float(newest.level[-1, 0])
-
-    return through_scores([(end - 1) * row_s for end in ends], score)
+def _tracked(rows: NDArray[np.float64], learnt_rows: int, *, usual_windows: bool = False) -> Judged:
+    """Return an experiment judged as a process by the tracking baseline that learnt from its first rows."""
+    process = Process(SKAB_UNITS, 1.0, (Tracking.name,), learning_s=0.0, learning_windows=learnt_rows)
+    if usual_windows:
+        hop_rows = process.settings().hop_samples
+        return through_process(rows, replace(process, learning_windows=learnt_rows // hop_rows))
+    return through_process(rows, replace(process, window_rows=SKAB_WINDOW_ROWS, hop_rows=1))
 
 
 def _femto_onsets(folder: Path) -> dict[str, float]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 import numpy as np
 
@@ -23,14 +23,14 @@ from models.operating_state import LearntLevel, OperatingMemory
 from models.pipeline import PipelineSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable
 
     from numpy.typing import NDArray
 
-    from models.pipeline import Pipeline
-    from models.pipeline_state import PipelineState
+    from models.pipeline import Outcome
     from models.signal.windows import Window
 
+State = TypeVar("State")
 NS_PER_S: Final = 1_000_000_000
 SHIPPED: Final = PipelineSettings("00000000-0000-0000-0000-000000000000", "machine", ("DE.H",), 25_600.0, 25_600)
 """What a gateway judges with when its configuration says nothing; rate and window are the recording's own."""
@@ -98,9 +98,19 @@ class Judged:
         return self.alarms[-1] if self.alarms and math.isinf(self.alarms[-1].returned_s) else None
 
 
+class Judge(Protocol[State]):
+    """A pipeline of either kind."""
+
+    def start(self) -> State:
+        """Return the state of a machine never seen before."""
+
+    def step(self, state: State, window: Window) -> tuple[State, Outcome]:
+        """Return the state after one window and what it led to."""
+
+
 def through_pipeline(
-    pipeline: Pipeline, windows: Iterable[Window], state: PipelineState | None = None
-) -> tuple[Judged, PipelineState]:
+    pipeline: Judge[State], windows: Iterable[Window], state: State | None = None
+) -> tuple[Judged, State]:
     """Return a record judged by the whole pipeline, and the state to go on with.
 
     Args:
@@ -108,7 +118,7 @@ def through_pipeline(
         windows: in the order of time.
         state: from an earlier record of the same machine, None for a machine never seen.
     """
-    state = state or pipeline.start()
+    state = pipeline.start() if state is None else state
     collected = _Collected()
     for window in windows:
         state, outcome = pipeline.step(state, window)
@@ -142,28 +152,6 @@ def through_judges(
         for member, vector, level in zip(members, vectors, snapshot, strict=True):
             member.step(vector, float(level), shared, round(float(time_s) * NS_PER_S))
     return tuple(member.collected.judged() for member in members)
-
-
-def through_scores(
-    times_s: Sequence[float],
-    score: Callable[[int, bool], tuple[float, float | None]],
-    settings: PipelineSettings = SHIPPED,
-) -> Judged:
-    """Return what the alarm condition makes of the scores of any detector.
-
-    Args:
-        times_s: of the rows.
-        score: from the row's number and whether an alarm stands, to its score, NaN where it was not judged, and that
-            of the newest part of what it looks back at (`alarming.step`).
-        settings: what judges.
-    """
-    memory, collected = AlarmMemory(), _Collected()
-    for row, time_s in enumerate(times_s):
-        end_ns = round(time_s * NS_PER_S)
-        one, newest = score(row, memory.active)
-        memory, change = alarming.step(memory, settings.alarm, one, not math.isnan(one), end_ns, newest=newest)
-        collected.add(end_ns, one, "", change)
-    return collected.judged()
 
 
 class _Collected:

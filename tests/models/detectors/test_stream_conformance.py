@@ -10,7 +10,7 @@ from models.detectors.table import STREAM_DETECTORS
 from models.state_bytes import StateError
 
 CHANNELS = 3
-LEARNT_ROWS = 1200
+LEARNT_ROWS = 600
 
 every_detector = pytest.mark.parametrize("detector", STREAM_DETECTORS.values(), ids=STREAM_DETECTORS.keys())
 
@@ -29,18 +29,18 @@ def level(detector, rows):
 
 @every_detector
 def test_more_of_the_same_stays_below_the_threshold(detector):
-    scores = level(detector, healthy(3000, seed=1))
+    scores = level(detector, healthy(1000, seed=1))
     assert np.nanmax(scores) < 1.0
     assert np.nanmin(scores) >= 0.0
 
 
 @every_detector
 def test_a_level_that_moves_is_found(detector):
-    moved = healthy(1200, seed=1)
-    moved[600:, 2] += 1.0
+    moved = healthy(300, seed=1)
+    moved[150:, 2] += 1.0
     scores = level(detector, moved)
-    assert np.nanmax(scores[:600]) < 1.0
-    assert np.nanmax(scores[600:]) > 1.0
+    assert np.nanmax(scores[:150]) < 1.0
+    assert np.nanmax(scores[150:]) > 1.0
 
 
 @every_detector
@@ -74,19 +74,52 @@ def test_a_restart_changes_nothing(detector):
 @every_detector
 def test_the_state_is_bounded_and_small(detector):
     fitted = detector.fit(healthy(LEARNT_ROWS))
-    state, _ = fitted.step(fitted.start(), healthy(40_000, seed=1), in_alarm=False)
+    state, _ = fitted.step(fitted.start(), healthy(1_700, seed=1), in_alarm=False)
     full = len(state.to_bytes())
-    state, _ = fitted.step(state, healthy(1200, seed=2), in_alarm=False)
+    state, _ = fitted.step(state, healthy(100, seed=2), in_alarm=False)
     assert len(state.to_bytes()) == full < 100_000
 
 
 @every_detector
 def test_a_gap_is_no_fault_and_leaves_finite_scores(detector):
-    gap = healthy(1200, seed=1)
-    gap[600:700, 1] = np.nan
-    gap[650, :] = np.inf
+    gap = healthy(500, seed=1)
+    gap[200:300, 1] = np.nan
+    gap[250, :] = np.inf
     scores = level(detector, gap)
     assert np.nanmax(scores) < 1.0
+    assert np.isfinite(scores[-100:]).all()
+
+
+@every_detector
+def test_after_a_break_it_judges_again_and_the_break_itself_is_no_fault(detector):
+    fitted = detector.fit(healthy(LEARNT_ROWS))
+    state, _ = fitted.step(fitted.start(), healthy(100, seed=1), in_alarm=False)
+    for lost in (0, 1, 20, 10_000):
+        broken = fitted.interrupted(state, lost)
+        broken, scores = fitted.step(broken, healthy(100, seed=2), in_alarm=False)
+        assert np.nanmax(scores.level) < 1.0
+        assert np.isfinite(scores.level[-1]).all()
+        assert broken.to_bytes() == fitted.state_from_bytes(broken.to_bytes()).to_bytes()
+
+
+@every_detector
+def test_it_says_which_channel_it_was_and_what_would_be_usual(detector):
+    moved = healthy(300, seed=1)
+    moved[150:, 2] += 1.0
+    fitted = detector.fit(healthy(LEARNT_ROWS))
+    _, scores = fitted.step(fitted.start(), moved, in_alarm=False)
+    first = int(np.flatnonzero((scores.level > 1.0).any(axis=1))[0])
+    assert scores.channels[first].argmax() == 2
+    assert scores.now[first, 2] > scores.usual[first, 2] == pytest.approx(-3.0, abs=0.2)
+    assert scores.newest.shape == scores.unrest.shape == (300,)
+    assert 0.1 < fitted.typical(fitted.start()) < 1.0
+
+
+@every_detector
+def test_what_it_learns_from_is_enough_and_bounded(detector):
+    least, most = detector.learning_rows()
+    assert least <= most
+    assert detector.fit(healthy(least)).start() is not None
 
 
 @every_detector
@@ -108,8 +141,10 @@ def test_bytes_of_something_else_are_refused(detector):
 @every_detector
 def test_what_cannot_be_learnt_from_or_judged_is_said_in_one_line(detector):
     holed = healthy(LEARNT_ROWS)
-    holed[7, 1] = np.nan
-    for rows in (healthy(LEARNT_ROWS)[:5], holed, healthy(LEARNT_ROWS)[0]):
+    holed[7, 1] = np.inf
+    gone = healthy(LEARNT_ROWS)
+    gone[:590, 1] = np.nan
+    for rows in (healthy(LEARNT_ROWS)[:5], holed, gone, healthy(LEARNT_ROWS)[0]):
         with pytest.raises(DetectorError) as refused:
             detector.fit(rows)
         assert "\n" not in str(refused.value)

@@ -71,8 +71,9 @@ def test_after_an_alarm_the_level_found_is_normal_and_so_is_the_one_before():
 
 def test_the_channel_that_moved_is_named():
     fitted = learnt()
-    state, _ = fitted.step(fitted.start(), noise(100, seed=1) + np.array([0.0, 4.0]), in_alarm=False)
-    assert state.channel_scores.argmax() == 1
+    _, scores = fitted.step(fitted.start(), noise(100, seed=1) + np.array([0.0, 4.0]), in_alarm=False)
+    assert scores.channels[-1].argmax() == 1
+    assert scores.now[-1, 1] - scores.usual[-1, 1] > 1.0
 
 
 @pytest.mark.parametrize(("gain", "offset"), [(0.01, 0.0), (1000.0, 0.0), (1.0, 50.0)])

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
+from models.detectors.discord import DiscordSettings
 from models.training.evaluation import healthy_stretches, nab
 
 DAY_ROWS = 288
@@ -28,7 +29,8 @@ def judged(folder, change):
     quiet = [stamps[5 * DAY_ROWS], stamps[6 * DAY_ROWS]]
     (folder / nab.LABELS).write_text(json.dumps({nab.SERIES: {"windows": [quiet]}}), encoding="utf-8")
     return [
-        healthy_stretches.of_nab(folder, blocks)[0] for blocks in (healthy_stretches.NEWEST_BLOCKS, WHOLE_WINDOW_BLOCKS)
+        healthy_stretches.of_nab(folder, DiscordSettings(newest_blocks=blocks))[0]
+        for blocks in (DiscordSettings().newest_blocks, WHOLE_WINDOW_BLOCKS)
     ]
 
 
@@ -51,5 +53,6 @@ def test_an_excursion_of_six_hours_is_one_alarm_that_ends_within_a_day_of_it(tmp
 def test_what_lasts_stands_as_long_as_the_whole_window_would_have_kept_it(tmp_path, change):
     ours, whole = judged(tmp_path, change)
     assert ours.alarms == 1
-    assert ours.alarmed_s == pytest.approx(whole.alarmed_s, abs=6 * 3_600.0)
+    # Not sooner; later at most by the newest part, half a day, in which a chance pattern may keep it up.
+    assert -6 * 3_600.0 <= ours.alarmed_s - whole.alarmed_s <= 12 * 3_600.0
     assert ours.alarmed_s > 2 * 86_400.0
