@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Install what the full test suite needs beside Python: a broker, a browser, foreign Sparkplug packages.
-# Idempotent; only what is missing is installed. Programs come from Debian's packages, npm packages go to the cache.
+# Install what the full test suite needs beside Python: a broker, a browser, PostgreSQL, InfluxDB, foreign packages.
+# Idempotent; only what is missing is installed. Programs come from Debian's packages, npm packages go to the cache,
+# and InfluxDB, which Debian does not have, is built into the cache once (a quarter of an hour).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 cache=${PLANTPULSE_CACHE:-$HOME/.cache/plantpulse}
@@ -10,6 +11,15 @@ have() { command -v "$1" >/dev/null 2>&1 || [ -x "/usr/sbin/$1" ]; }
 have mosquitto || missing+=(mosquitto)
 have chromium || missing+=(chromium)
 have npm || missing+=(npm)
+# Debian keeps the server's programs out of the path.
+compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || have initdb || missing+=(postgresql)
+influxd=$(deploy/influxdb/build.sh --path || true)
+if [ ! -x "$influxd" ] && ! have influxd; then
+    have go || missing+=(golang-go)
+    have cargo || missing+=(cargo)
+    have cc || missing+=(gcc libc6-dev)
+    have pkg-config || missing+=(pkg-config)
+fi
 
 if [ ${#missing[@]} -gt 0 ]; then
     if ! have apt-get; then
@@ -23,7 +33,7 @@ if [ ${#missing[@]} -gt 0 ]; then
     log=$(mktemp)
     trap 'rm -f "$log"' EXIT
     "${sudo[@]}" apt-get update -qq >"$log" 2>&1 || { cat "$log" >&2; exit 1; }
-    # RUNLEVEL=1 keeps Debian from starting a broker of its own on port 1883: the tests start theirs.
+    # RUNLEVEL=1 keeps Debian from starting servers of its own on the usual ports: the tests start theirs.
     "${sudo[@]}" env RUNLEVEL=1 apt-get install -y -qq --no-install-recommends "${missing[@]}" >"$log" 2>&1 \
         || { tail -n 40 "$log" >&2; exit 1; }
 fi
@@ -37,5 +47,10 @@ if [ -f "$source/package-lock.json" ] && ! cmp -s "$source/package-lock.json" "$
     cp "$source/package-lock.json" "$target/package-lock.json.new"
     mv "$target/package-lock.json.new" "$target/package-lock.json"
     npm ci --prefix "$target" --no-audit --no-fund --loglevel=error || { rm -f "$target/package-lock.json"; exit 1; }
+fi
+
+if [ ! -x "$influxd" ] && ! have influxd; then
+    echo "services: building InfluxDB"
+    nice -n 19 deploy/influxdb/build.sh
 fi
 echo "services: ready"

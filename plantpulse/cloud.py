@@ -30,6 +30,12 @@ a configuration, with what is assumed where nothing is said:
   [http]
   host = "127.0.0.1"
   port = 8080
+where trends are in an InfluxDB (else they are a file in data_dir):
+  [influx]
+  url = "http://127.0.0.1:8086"
+  org = "plant"
+  token_file = "influx.token"
+
 where the book is on a PostgreSQL server (else it is a file in data_dir):
   [book]
   url = "postgresql://plantpulse@db.example:5432/plantpulse"
@@ -38,8 +44,10 @@ where the book is on a PostgreSQL server (else it is a file in data_dir):
 
 
 GROUPS: Final = {
+    "trends": ("plantpulse.cloud_commands.trends", "move trends from one store to another"),
     "users": ("plantpulse.cloud_commands.users", "who may sign in, and what they may do"),
     "audit": ("plantpulse.cloud_commands.audit", "look whether the audit log is as it was written"),
+    "notify": ("plantpulse.cloud_commands.notify", "messages to people: try a target"),
 }
 """Sub-commands with sub-commands of their own: module with `configure(parser)` and `run(settings, arguments)`, and
 what they are about."""
@@ -118,14 +126,20 @@ def _check(settings: CloudSettings, *, as_json: bool) -> int:
     from cloud.book.settings import book_address, shown
     from cloud.data_directory import held_data_directory
 
+    if settings.notify is not None:
+        from cloud.notifying.targets import open_targets
+
+        open_targets(settings.notify)
     with held_data_directory(settings.cloud.data_dir) as directory:
         address = book_address(settings.book, directory)
-        problems = [found for found in (_book_problem(address), _broker_problem(settings)) if found]
+        problems = [
+            found for found in (_book_problem(address), _trends_problem(settings), _broker_problem(settings)) if found
+        ]
     broker = f"{settings.mqtt.host}:{settings.mqtt.port}"
     problem = "; ".join(problems) or None
     if as_json:
         found = {"ok": not problems, "problem": problem, "data_dir": str(settings.cloud.data_dir)}
-        print(json.dumps(found | {"book": shown(address)}))
+        print(json.dumps(found | {"book": shown(address), "trends": _trends_of(settings)}))
     elif not problems:
         print(f"configuration, data directory {settings.cloud.data_dir}, book and broker {broker} are fine")
     for one in problems:
@@ -148,6 +162,16 @@ def _book_problem(address: URL) -> str | None:
     finally:
         engine.dispose()
     return None
+
+
+def _trends_of(settings: CloudSettings) -> str:
+    return "trends.sqlite" if settings.influx is None else settings.influx.url
+
+
+def _trends_problem(settings: CloudSettings) -> str | None:
+    from cloud.trends.opening import influx_problem
+
+    return influx_problem(settings)
 
 
 def _broker_problem(settings: CloudSettings) -> str | None:

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from cloud.configuration import RetentionSettings
+    from cloud.trends.influx_history import Rolled
     from cloud.trends.influx_settings import InfluxAccess
     from cloud.trends.store import AlarmEvent, Reading, StoredSummary, Trend, TrendSeries
 
@@ -86,9 +87,10 @@ class InfluxTrendStore:
         self._retention = retention
         self._aside_path = aside
         self._now_ms = now_ms
-        self._server = InfluxServer(access)
-        self._reader = InfluxReader(self._server, access.bucket_prefix)
-        self._history = History(self._server, access.bucket_prefix, self._tags)
+        self.prefix = access.bucket_prefix
+        self.server = InfluxServer(access)
+        self.history = History(self.server, access.bucket_prefix, self._tags)
+        self._reader = InfluxReader(self.server, access.bucket_prefix)
         self._aside: SqliteTrendStore | None = None
         self._prepared = False
         self._places: dict[str, MachinePlace] = {}
@@ -107,7 +109,7 @@ class InfluxTrendStore:
         self._know_gateways(readings)
         admitted = self._admit(summaries, readings)
         try:
-            taken = self._history.take(admitted.summaries)
+            taken = self.history.take(admitted.summaries)
             self._attempted |= {(one.summary.asset_id, one.record_id) for one, _ in taken.fresh}
             latest = self._moved(summaries=admitted.summaries, fresh=[one for one, _ in taken.fresh])
             metrics = self._moved_metrics(admitted.readings)
@@ -119,13 +121,13 @@ class InfluxTrendStore:
             about = [line for place in said.values() if (line := place_line(place)) is not None]
             self._put("daily", taken.days + about + _latest_lines(latest, metrics, names))
         except BaseException:
-            self._history.forget(admitted.summaries)
+            self.history.forget(admitted.summaries)
             raise
         self._remember(latest, metrics, names)
         for asset_id, place in said.items():
             if self._unsaid.get(asset_id) is place:
                 del self._unsaid[asset_id]
-        self._history.shrink()
+        self.history.shrink()
         stored = {(one.summary.asset_id, one.record_id) for one in admitted.summaries} & self._attempted
         self._attempted.clear()
         return self._written(admitted, stored, len(summaries))
@@ -148,6 +150,43 @@ class InfluxTrendStore:
                 f" aside in {self._aside_path}: raise it, or remove what makes so many names"
             )
         return f"summaries older than InfluxDB keeps are set aside in {self._aside_path}"
+
+    def put_rollups(self, rows: Sequence[tuple[tuple[Grain, str, int, str, str], str, Rolled]]) -> int:
+        """Write rollups whose summaries are gone; return how many.
+
+        Args:
+            rows: (grain, asset id, start in ms, operating state, hash of the feature specification), name of the
+                machine, content; `History.label` must have been told of those that are stored.
+
+        Raises:
+            StoreError: not all of them are stored.
+        """
+        lines: dict[Grain, list[str]] = {Grain.HOUR: [], Grain.DAY: []}
+        cutoff_ms = self._cutoff_ms(max(self._retention.hour_days, self._retention.summary_days))
+        for place, machine, row in rows:
+            if place[0] is Grain.DAY or place[2] >= cutoff_ms:
+                lines[place[0]].append(self.history.line(place, machine, row))
+        self._put("hourly", lines[Grain.HOUR])
+        self._put("daily", lines[Grain.DAY])
+        return len(lines[Grain.HOUR]) + len(lines[Grain.DAY])
+
+    def put_latest(self, machines: Sequence[MachineLatest]) -> None:
+        """Say what is latest of machines that have nothing newer.
+
+        Raises:
+            StoreError: it is not stored.
+        """
+        newer = {
+            one.asset_id: one
+            for one in machines
+            if (known := self._latest.get(one.asset_id)) is None or known.end_ms < one.end_ms
+        }
+        self._put("daily", _latest_lines(newer, {}, {}))
+        self._latest |= newer
+
+    def oldest_ms(self) -> int:
+        """Return the oldest time of a summary that InfluxDB takes now."""
+        return self._cutoff_ms(self._retention.summary_days)
 
     def know(self, places: Sequence[MachinePlace]) -> None:
         """Take up where machines are; names go to InfluxDB with the next batch."""
@@ -172,7 +211,7 @@ class InfluxTrendStore:
 
     def _put(self, bucket: str, lines: Sequence[str]) -> None:
         try:
-            self._server.write(f"{self._access.bucket_prefix}_{bucket}", lines)
+            self.server.write(f"{self._access.bucket_prefix}_{bucket}", lines)
         except StoreError:
             # A bucket may have been removed: look again next time.
             self._prepared = False
@@ -185,7 +224,7 @@ class InfluxTrendStore:
         days = self._retention
         kept_s = [int(days.summary_days * DAY_S), int(max(days.hour_days, days.summary_days) * DAY_S)]
         prefix = self._access.bucket_prefix
-        self._server.prepare(
+        self.server.prepare(
             [
                 BucketWish(f"{prefix}_summaries", kept_s[0], _shard_s(kept_s[0])),
                 BucketWish(f"{prefix}_hourly", kept_s[1], _shard_s(kept_s[1])),
@@ -335,7 +374,7 @@ class InfluxTrendStore:
 
     def close(self) -> None:
         """Let go of everything; later calls fail."""
-        self._server.close()
+        self.server.close()
         if self._aside is not None:
             self._aside.close()
 

@@ -24,6 +24,7 @@ from cloud.trends.influx_lines import (
     MAX,
     MIN,
     NS_PER_MS,
+    TAGS,
     TIES,
     chosen_columns,
     column,
@@ -57,8 +58,6 @@ of a machine with 68 features takes about 8 kB, a day about 40."""
 ASSETS_PER_STATEMENT: Final = 50
 STATEMENTS_PER_QUESTION: Final = 40
 """A question of 50 machines and 68 features has 15 kB; both are bounded so that no question is large."""
-
-TAGS: Final = ("area", "asset", "class", "line", "machine", "site")
 
 Key = tuple[str, int, str]
 """Asset id, start of the bucket in ms, hash of the feature specification."""
@@ -220,15 +219,25 @@ class History:
             touched_days[day_key] |= set(rows)
             for state, row in rows.items():
                 place = (Grain.HOUR, asset_id, hour_ms, state, feature_hash)
-                hours.append(self._line(place, machines[asset_id], row))
+                hours.append(self.line(place, machines[asset_id], row))
         for (asset_id, day_ms, feature_hash), states in touched_days.items():
             by_hour = self._days[asset_id, day_ms, feature_hash]
             for state in sorted(states):
                 day = together(rows[state] for _, rows in sorted(by_hour.items()) if state in rows)
-                days.append(self._line((Grain.DAY, asset_id, day_ms, state, feature_hash), machines[asset_id], day))
+                days.append(self.line((Grain.DAY, asset_id, day_ms, state, feature_hash), machines[asset_id], day))
         return hours, days
 
-    def _line(self, place: tuple[Grain, str, int, str, str], machine: str, row: Rolled) -> str:
+    def label(self, bucket: tuple[Grain, str, int], kind: tuple[str, str], label: tuple[int, str]) -> None:
+        """Take up under which number and tags a stored rollup stands.
+
+        Args:
+            bucket: grain, asset id, start in ms.
+            kind: operating state and hash of the feature specification.
+            label: the number, and the tags with a comma in front.
+        """
+        self._slots.setdefault(bucket, {}).setdefault(kind, label)
+
+    def line(self, place: tuple[Grain, str, int, str, str], machine: str, row: Rolled) -> str:
         """Return one rollup under the number and the tags it was first written with."""
         grain, asset_id, start_ms, state, feature_hash = place
         slots = self._slots.setdefault((grain, asset_id, start_ms), {})
@@ -303,8 +312,8 @@ class History:
             for row in table.rows:
                 pairs = [(tag, row[at[tag]]) for tag in TAGS if row[at[tag]]]
                 tags = "".join(f",{tag}={key_of_stored(value)}" for tag, value in pairs)
-                slots = self._slots.setdefault((grain, row[at["asset"]], start_ms), {})
-                slots.setdefault((row[at["state"]], row[at["features"]]), (row[0] % NS_PER_MS, tags))
+                kind = (row[at["state"]], row[at["features"]])
+                self.label((grain, row[at["asset"]], start_ms), kind, (row[0] % NS_PER_MS, tags))
 
     def _take_content(self, grain: Grain, group: tuple[int, str, tuple[str, ...]], tables: list[Series]) -> None:
         start_ms, feature_hash, names = group

@@ -36,6 +36,9 @@ OUR_COLUMNS: Final = frozenset(
 )
 """Names that a feature or a metric may not have as a column, because they mean something already."""
 
+TAGS: Final = ("area", "asset", "class", "line", "machine", "site")
+"""Of machine data."""
+
 LEVELS: Final[Mapping[str, int]] = {"watch": 1, "alert": 2, "danger": 3}
 
 

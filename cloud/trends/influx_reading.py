@@ -249,6 +249,9 @@ def _features(tables: list[Series], grain: Grain, names: Sequence[str]) -> dict[
         place = at[column(name)]
         ends = 4 if grain is not Grain.SUMMARY else 3
         values = np.array([row[5][place : place + ends] for row in rows], np.float64).reshape(len(rows), ends)
+        # Nine digits are a float32: back to exactly that; the mean of a rollup is a double.
+        singles = slice(0, 3) if grain is Grain.SUMMARY else slice(1, 3)
+        values[:, singles] = values[:, singles].astype(np.float32)
         mean = values[:, 0]
         known = np.isfinite(mean)
         if not known.any():

@@ -175,8 +175,8 @@ class SqliteTrendStore:
     def span_ms(self, asset_id: str) -> tuple[int, int] | None:
         """Return start of the oldest and end of the newest summary of a machine, or None."""
         rows = self._query(
-            "SELECT (SELECT min(start_ms) FROM vital WHERE asset = key AND grain = 'day'), end_ms,"
-            " (SELECT min(start_ms) FROM summary WHERE asset = key)"
+            "SELECT (SELECT min(start_ms) FROM vital WHERE asset = asset.key AND grain = 'day'), end_ms,"
+            " (SELECT min(start_ms) FROM summary WHERE asset = asset.key)"
             " FROM asset JOIN machine_latest ON machine_latest.asset = key WHERE asset_id = ?",
             (asset_id,),
         )

@@ -8,13 +8,10 @@ import time
 import pytest
 from conftest import influxd_path
 from support.influx import running_influx
+from support.trend_examples import FOR_GOOD
 
-from cloud.configuration import RetentionSettings
 from cloud.trends.influx import InfluxTrendStore
 from cloud.trends.sqlite import SqliteTrendStore
-
-FOR_GOOD = RetentionSettings(summary_days=30_000, minute_days=30_000, hour_days=30_000, reading_days=30_000)
-"""The examples lie in 2025, and InfluxDB measures age by the clock on the wall."""
 
 _numbers = itertools.count()
 

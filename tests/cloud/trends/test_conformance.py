@@ -130,6 +130,12 @@ def test_two_records_at_the_same_time_are_both_kept(store, second_id):
         assert (series.low[0], series.high[0]) == (2.0, 4.25)
 
 
+def test_the_span_of_a_machine_is_that_of_its_own_summaries(store):
+    store.write([_stored(30), _stored(50, asset_id=OTHER), _stored(70, asset_id=OTHER)], [])
+    assert store.span_ms(ASSET) == (DAY_START_MS + 30 * MINUTE_MS, DAY_START_MS + 31 * MINUTE_MS)
+    assert store.span_ms(OTHER) == (DAY_START_MS + 50 * MINUTE_MS, DAY_START_MS + 71 * MINUTE_MS)
+
+
 def test_late_data_corrects_every_rollup_whatever_the_order(store, reopened):
     everything = _minutes(0, 180, 3) + _minutes(1_380, 1_500, 3) + [_stored(30 * 1_440)]
     other = [StoredSummary(_of(OTHER, one), one.record_id, 1, one.late, one.received_ms) for one in everything]
