@@ -55,7 +55,7 @@ def test_a_target_that_refuses_is_told_and_the_exit_code_says_so(tmp_path):
         ('url = "json://x"', ("notify", "test", "--target", "shfit"), ("'shfit'", "did you mean 'shift'?")),
         ('url = "jsom://hunter2"', ("check",), ("[[notify.target]] 'shift'", "did you mean 'json'?")),
         ('url = "jsom://hunter2"', ("serve",), ("[[notify.target]] 'shift'", "did you mean 'json'?")),
-        ('url_file = "x"\nquite = []', ("check",), (":7", "unknown key 'quite'", "did you mean 'quiet'?")),
+        ('url_file = "x"\nquite = []', ("check",), (":8", "unknown key 'quite'", "did you mean 'quiet'?")),
     ],
 )
 def test_a_mistake_is_one_line_without_secrets(tmp_path, target, words, facts):
