@@ -1,0 +1,253 @@
+"""How soon pages of the console have what they show, in a large plant, on loopback.
+
+The real cloud in a process of its own, on a book and a trend store that were filled before: by default 1,000 machines
+with 30 days of health and 100,000 occurrences of alarms. For each page: the page itself, then every answer of the API
+that it fetches before it shows anything, one after the other as its script does, cursors followed to the end. A round
+is every page once; the first round is counted, too.
+
+    plantpulse bench console --book postgres --url postgresql://plantpulse@127.0.0.1/empty_database
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import os
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote, urlencode
+
+from models.contract.errors import PlantpulseError
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterator, Mapping
+
+    from plantpulse.bench.console_plant import Plant
+
+START_S: Final = 60.0
+DAY_S: Final = 86_400
+
+_CLOUD: Final = """
+[cloud]
+data_dir = "cloud"
+[mqtt]
+port = {mqtt_port}
+[http]
+port = {http_port}
+signed_in_as = "bench"
+"""
+
+Ask = tuple[str, "Mapping[str, Any]"]
+
+
+class ConsoleBenchmarkError(PlantpulseError):
+    """The benchmark did not run to its end."""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    parser.add_argument("--machines", type=int, default=1_000, metavar="N", help="default 1000")
+    parser.add_argument("--occurrences", type=int, default=100_000, metavar="N", help="of alarms; default 100000")
+    parser.add_argument("--rounds", type=int, default=20, metavar="N", help="how often each page is opened")
+    parser.add_argument("--book", choices=("sqlite", "postgres"), default="sqlite", help="default sqlite")
+    parser.add_argument("--url", metavar="URL", help="with --book postgres: an empty database")
+    parser.add_argument("--keep", type=Path, metavar="DIR", help="fill this directory, or use it if it is filled")
+
+
+def measure(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return the numbers of `plantpulse bench console`.
+
+    Returns:
+        `fleet_p95_ms`, `slowest_page`, `slowest_page_p95_ms`, and `pages` by name, each with `p50_ms, p95_ms, first_ms,
+        requests, kilobytes` and its slowest answer.
+
+    Raises:
+        ConsoleBenchmarkError: the cloud did not start, or an answer was none.
+    """
+    if arguments.book == "postgres" and not arguments.url:
+        raise ConsoleBenchmarkError("--book postgres: say where, with --url postgresql://user@host/empty_database")
+    with contextlib.ExitStack() as stack:
+        kept = arguments.keep or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="plantpulse-console-")))
+        plant = _filled(kept, arguments)
+        address = stack.enter_context(_cloud(kept, arguments.url if arguments.book == "postgres" else None))
+        pages = _pages(plant, time.time())
+        rounds = [{name: _open(address, *page) for name, page in pages.items()} for _ in range(arguments.rounds)]
+    found = {name: _summarised([one[name] for one in rounds]) for name in pages}
+    slowest = max(found, key=lambda name: found[name]["p95_ms"])
+    return {
+        "fleet_p95_ms": found["fleet"]["p95_ms"],
+        "slowest_page": slowest,
+        "slowest_page_p95_ms": found[slowest]["p95_ms"],
+        "pages": found,
+        "machines": arguments.machines,
+        "occurrences": plant.occurrences,
+        "book": arguments.book,
+        "rounds": arguments.rounds,
+    }
+
+
+def _pages(plant: Plant, now_s: float) -> dict[str, tuple[str, list[Ask]]]:
+    """Return each page: its address, and what its script asks for until everything is shown."""
+    machine, alarm, gateway = (quote(one, safe="") for one in (plant.machine, plant.alarm, plant.gateway))
+    head: list[Ask] = [("/session", {}), ("/alarms", {"state": "open"})]
+    week = {"from": _iso(now_s - 7 * DAY_S), "to": _iso(now_s)}
+    month = {"from": _iso(now_s - 30 * DAY_S), "to": _iso(now_s), "points": 500}
+    withheld = {"state": ["shelved", "suppressed", "out_of_service"]}
+    of_machine: list[Ask] = [
+        (f"/machines/{machine}", {}),
+        ("/alarms", {"machine": plant.machine}),
+        ("/labels", {"machine": plant.machine}),
+        ("/models/changes", {"machine": plant.machine}),
+        (f"/machines/{machine}/spectra", {}),
+        (f"/machines/{machine}/spectra/latest", {}),
+        (f"/machines/{machine}/trends", month | {"feature": ["health_index", "score", "C0/feature_2"]}),
+    ]
+    pages: dict[str, tuple[str, list[Ask]]] = {
+        "fleet": ("/", [("/machines", {})]),
+        "site": ("/site", [("/machines", {})]),
+        "machine": (f"/machines/{machine}", of_machine),
+        "spectrum": (f"/machines/{machine}/spectrum", [of_machine[0], of_machine[4], of_machine[5]]),
+        "alarms": ("/alarms", []),
+        "alarms_withheld": ("/alarms?show=withheld", [("/alarms", withheld)]),
+        "alarms_all": ("/alarms?show=all", [("/alarms", {})]),
+        "measures": ("/alarms/measures", [("/alarms/measures", week)]),
+        "alarm": (f"/alarms/{alarm}", [(f"/alarms/{alarm}", {}), (f"/alarms/{alarm}/evidence", {})]),
+        "gateways": ("/gateways", [("/gateways", {})]),
+        "gateway": (f"/gateways/{gateway}", [(f"/gateways/{gateway}", {}), ("/machines", {})]),
+        "models": ("/models", [("/models", {}), ("/labels/track-record", {}), ("/machines", {"limit": 1_000})]),
+        "notifications": ("/notifications", [("/notifications", {"limit": 50}), ("/notifications/withheld", {})]),
+        "audit": ("/audit", [("/audit", {})]),
+        "users": ("/users", [("/users", {})]),
+    }
+    return {name: (path, head + asks) for name, (path, asks) in pages.items()}
+
+
+def _iso(at_s: float) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(at_s))
+
+
+def _open(address: tuple[str, int], path: str, asks: list[Ask]) -> dict[str, tuple[float, int]]:
+    """Return how long each answer of one page took and how large it was, by what was asked."""
+    connection = http.client.HTTPConnection(*address, timeout=30.0)
+    try:
+        took = {path: _timed(connection, path)[:2]}
+        for resource, parameters in asks:
+            cursor, pages = None, 0
+            while pages == 0 or cursor:
+                query = urlencode([*parameters.items(), *([("cursor", cursor)] if cursor else [])], doseq=True)
+                seconds, size, body = _timed(connection, f"/api/v1{resource}?{query}")
+                document = json.loads(body)
+                took[f"{resource} {pages}"] = (seconds, size)
+                cursor, pages = (document.get("next") if isinstance(document, dict) else None), pages + 1
+                # Only lists are followed; these fields mean a list whose end nobody waits for.
+                if resource.endswith("/spectra") or resource in {"/notifications", "/audit"}:
+                    cursor = None
+    finally:
+        connection.close()
+    return took
+
+
+def _timed(connection: http.client.HTTPConnection, path: str) -> tuple[float, int, bytes]:
+    begun_s = time.perf_counter()
+    connection.request("GET", path, headers={"Accept-Encoding": "gzip"} if path.startswith("/static") else {})
+    answer = connection.getresponse()
+    body = answer.read()
+    if answer.status != http.client.OK:
+        raise ConsoleBenchmarkError(f"{path}: {answer.status} {body[:300]!r}")
+    return time.perf_counter() - begun_s, len(body), body
+
+
+def _summarised(rounds: list[dict[str, tuple[float, int]]]) -> dict[str, Any]:
+    totals = [sum(seconds for seconds, _ in one.values()) * 1000 for one in rounds]
+    slowest = max(rounds[0], key=lambda ask: statistics.median(one[ask][0] for one in rounds))
+    return {
+        "p50_ms": statistics.median(totals),
+        "p95_ms": sorted(totals)[min(len(totals) - 1, round(0.95 * len(totals)))],
+        "first_ms": totals[0],
+        "requests": len(rounds[0]),
+        "kilobytes": round(sum(size for _, size in rounds[0].values()) / 1000),
+        "slowest_answer": slowest,
+        "slowest_answer_p50_ms": 1000 * statistics.median(one[slowest][0] for one in rounds),
+    }
+
+
+def _filled(directory: Path, arguments: argparse.Namespace) -> Plant:
+    """Fill the stores, if they are not yet, and return what to ask for."""
+    from cloud.book.opening import book_url, open_book
+    from cloud.book.settings import BookSettings, book_address
+    from cloud.configuration import RetentionSettings
+    from plantpulse.bench.console_plant import Plant, fill_book, fill_trends
+
+    stores = directory / "cloud"
+    note = directory / f"filled-{arguments.book}.json"
+    if note.exists():
+        return Plant(**json.loads(note.read_text(encoding="utf-8")))
+    stores.mkdir(parents=True, exist_ok=True)
+    now_ms = int(time.time()) * 1000
+    print(f"filling {arguments.machines} machines, {arguments.occurrences} occurrences …", file=sys.stderr)
+    if not (stores / "trends.sqlite").exists():
+        fill_trends(stores / "trends.sqlite", RetentionSettings(), arguments.machines, now_ms)
+    is_file = arguments.book == "sqlite"
+    address = book_url(stores / "book.sqlite") if is_file else book_address(BookSettings(url=arguments.url), stores)
+    engine = open_book(address)
+    try:
+        plant = fill_book(engine, arguments.machines, arguments.occurrences, now_ms)
+    finally:
+        engine.dispose()
+    fields = {"machine": plant.machine, "alarm": plant.alarm, "gateway": plant.gateway}
+    note.write_text(json.dumps(fields | {"occurrences": plant.occurrences}), encoding="utf-8")
+    return plant
+
+
+@contextlib.contextmanager
+def _cloud(directory: Path, url: str | None) -> Iterator[tuple[str, int]]:
+    """Run the cloud; nothing is at its broker's port, which is one more thing that pages have to say."""
+    http_port, mqtt_port = _free_port(), _free_port()
+    text = _CLOUD.format(http_port=http_port, mqtt_port=mqtt_port)
+    if url:
+        text += f"[book]\nurl = {json.dumps(url)}\n"
+    configuration, log = directory / "cloud.toml", directory / "cloud.log"
+    configuration.write_text(text, encoding="utf-8")
+    command = [sys.executable, "-m", "plantpulse", "cloud", "serve", "--config", str(configuration)]
+    with log.open("wb") as output:
+        process = subprocess.Popen(command, stdout=output, stderr=output, env=os.environ.copy())
+    try:
+        address = ("127.0.0.1", http_port)
+        _wait(address, process, log)
+        yield address
+    finally:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(20.0)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1])
+
+
+def _wait(address: tuple[str, int], process: subprocess.Popen[bytes], log: Path) -> None:
+    deadline_s = time.monotonic() + START_S
+    while time.monotonic() < deadline_s:
+        if process.poll() is not None:
+            raise ConsoleBenchmarkError(f"the cloud ended: {log.read_text(errors='replace')[-500:]}")
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            connection = http.client.HTTPConnection(*address, timeout=2.0)
+            connection.request("GET", "/healthz")
+            if connection.getresponse().status == http.client.OK:
+                connection.close()
+                return
+        time.sleep(0.05)
+    raise ConsoleBenchmarkError(f"the cloud did not start within {START_S:.0f} s")
