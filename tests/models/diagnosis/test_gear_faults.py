@@ -50,6 +50,26 @@ def test_the_wheel_that_is_damaged_is_the_one_that_is_named() -> None:
         assert found.heard.gear == gear
 
 
+def cracked(depth: float, gear: Gear) -> np.ndarray:
+    """Return good teeth but for one of a wheel, which meshes weaker by a depth: a row of equal sidebands, none loud."""
+    turn = np.mod(gear.order * SHAFT_HZ * np.arange(round(4.0 * RATE_HZ)) / RATE_HZ, 1.0) - 0.5
+    time_s = np.arange(turn.size) / RATE_HZ
+    teeth = 2 * np.cos(2 * np.pi * 23 * SHAFT_HZ * time_s) + np.cos(2 * np.pi * 46 * SHAFT_HZ * time_s + 1)
+    return mesh(0.05, gear) - depth * np.exp(-0.5 * (turn / 0.02) ** 2) * teeth
+
+
+def test_a_whole_new_row_of_sidebands_is_damage_though_none_of_them_is_loud() -> None:
+    levels = fingerprint(mesh(0.05, WHEEL), RATE_HZ, 60 * SHAFT_HZ, gears=[WHEEL]).mesh_levels(0, [WHEEL])
+    (heard,) = mesh_lines(cracked(0.5, WHEEL), RATE_HZ, SHAFT_HZ, [WHEEL])
+    assert heard is not None
+    assert (heard.far_of[:2] < 0.1 * heard.mesh_of[:2]).all()
+    assert judge_gears([heard], levels) is not None
+    # Less is too little, and so is the same row of a wheel that turns as the shaft does: a blow makes that as well.
+    assert judge_gears(mesh_lines(cracked(0.2, WHEEL), RATE_HZ, SHAFT_HZ, [WHEEL]), levels) is None
+    on_shaft = fingerprint(mesh(0.05), RATE_HZ, 60 * SHAFT_HZ, gears=[PINION]).mesh_levels(0, [PINION])
+    assert judge_gears(mesh_lines(cracked(0.5, PINION), RATE_HZ, SHAFT_HZ, [PINION]), on_shaft) is None
+
+
 def test_more_load_is_no_damage() -> None:
     levels = fingerprint(mesh(0.15), RATE_HZ, 60 * SHAFT_HZ, gears=[PINION]).mesh_levels(0, [PINION])
     assert judge_gears(mesh_lines(1.8 * mesh(0.15), RATE_HZ, SHAFT_HZ, [PINION]), levels) is None

@@ -62,6 +62,52 @@ def test_blows_in_the_noise_decide_where_orders_do_not(
     assert finding.rattles is rattles
 
 
+def heard(forces: dict[float, float], gain: dict[float, float]) -> tuple[np.ndarray, np.ndarray]:
+    """Return velocities of forces through a structure, and the noise around the orders that comes through it as well.
+
+    A force of 1 makes as much acceleration as 2 mm/s at 2x; `gain` lifts or weakens an order and the noise around it.
+    """
+    order = np.array(ORDERS)
+    lifted = np.array([gain.get(one, 1.0) for one in ORDERS])
+    grown = np.array([forces.get(one, 0.0) for one in ORDERS]) * lifted * 4.0 / order
+    return np.sqrt(velocities() ** 2 + grown**2), (1e-3 * lifted) ** 2
+
+
+COUPLING = {1.0: 0.4, 2.0: 1.0, 3.0: 0.6, 4.0: 0.25, 5.0: 0.08}
+BLOW = {1.0: 1.0, 2.0: 0.9, 3.0: 0.8, 4.0: 0.65, 5.0: 0.5, 6.0: 0.35, 7.0: 0.25, 8.0: 0.15, 9.0: 0.1}
+
+
+@pytest.mark.parametrize("lifted", [2.0, 3.0, 4.0])
+def test_forces_tell_a_blow_from_a_coupling_whatever_a_resonance_lifts(lifted: float) -> None:
+    gain = {lifted: 6.0}
+    now, noise = heard(COUPLING, gain)
+    coupling = judge_rotor(now, velocities(), 25.0, rattles=False, noise=noise)
+    assert coupling is not None
+    assert coupling.label is DiagnosisLabel.MISALIGNMENT
+    now, noise = heard(BLOW, gain)
+    for rattles in (True, None, False):
+        blow = judge_rotor(now, velocities(), 25.0, rattles=rattles, noise=noise)
+        assert blow is not None
+        assert blow.label is DiagnosisLabel.LOOSENESS
+
+
+def test_a_coupling_that_seems_to_rattle_is_left_open() -> None:
+    now, noise = heard(COUPLING, {})
+    finding = judge_rotor(now, velocities(), 25.0, rattles=True, noise=noise)
+    assert finding is not None
+    assert finding.label is DiagnosisLabel.UNCERTAIN
+
+
+def test_a_lost_weight_stays_imbalance_where_a_resonance_lifts_its_second_order() -> None:
+    now, noise = heard({1.0: 1.0, 2.0: 0.05}, {2.0: 20.0})
+    assert judge_rotor(now, velocities(), 25.0, rattles=False) != judge_rotor(
+        now, velocities(), 25.0, rattles=False, noise=noise
+    )
+    finding = judge_rotor(now, velocities(), 25.0, rattles=False, noise=noise)
+    assert finding is not None
+    assert finding.label is DiagnosisLabel.IMBALANCE
+
+
 @pytest.mark.parametrize("now", [velocities(), velocities() * 1.3, velocities(x5=0.1), velocities(x1=0.5)])
 def test_what_hardly_grew_is_nothing(now: np.ndarray) -> None:
     assert judge_rotor(now, velocities(), 25.0) is None
