@@ -161,11 +161,15 @@ class InfluxServer:
     def _translated(self, error: Exception) -> StoreError:
         """Return the one line for people; what is no error of the libraries is raised as it is."""
         import urllib3
+        from influxdb_client.client.exceptions import InfluxDBError
         from influxdb_client.rest import ApiException
 
         who = f"InfluxDB {self._access.url}"
         if isinstance(error, ApiException) and error.status:
             return StoreError(self._refusal(who, int(error.status), _said(error)))
+        if isinstance(error, InfluxDBError) and error.response is None and not isinstance(error, ApiException):
+            # What the library looks up by itself: the organisation by its name.
+            return StoreError(f"{who}: {' '.join(str(error).split())}: check influx.org {self._access.org!r}")
         if isinstance(error, urllib3.exceptions.NewConnectionError):
             reason = str(error).rpartition(": ")[2]
             return StoreError(f"{who}: does not answer ({reason}): start it; gateways keep their records until then")
