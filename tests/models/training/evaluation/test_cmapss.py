@@ -3,17 +3,33 @@
 from __future__ import annotations
 
 import gzip
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 from models.training.evaluation.cmapss import evaluate
-from models.training.evaluation.result import EvaluationError
+from models.training.evaluation.result import EvaluationError, Value
+
+
+@pytest.fixture(scope="module")
+def pooled() -> Mapping[str, Value]:
+    from conftest import RECORDINGS
+
+    return evaluate(RECORDINGS / "cmapss").pooled
 
 
 @pytest.mark.needs("recordings/cmapss")
-def test_remaining_flights_are_told_far_better_than_by_the_mean(recordings: Path) -> None:
-    pooled = evaluate(recordings / "cmapss").pooled
+def test_single_trends_are_told_where_wear_shows_and_intervals_hold(pooled: Mapping[str, Value]) -> None:
+    assert pooled["single_trend_forecasts"] >= 40  # type: ignore[operator]
+    assert pooled["single_trend_interval_covers"] >= 0.85  # type: ignore[operator]
+    assert pooled["single_trend_median_error_flights"] <= 15.0  # type: ignore[operator]
+    # Wear shows from 125 flights before the end on: nothing is said of engines that are about there.
+    assert pooled["single_trend_median_flights_left_where_silent"] > 90.0  # type: ignore[operator]
+
+
+@pytest.mark.needs("recordings/cmapss")
+def test_remaining_flights_are_told_far_better_than_by_the_mean(pooled: Mapping[str, Value]) -> None:
     assert pooled["rmse_flights"] <= 15.0
     # Trees of one seed differ by 0.2 flights between versions of the library.
     assert pooled["rmse_flights"] == pytest.approx(12.2, abs=0.5)
