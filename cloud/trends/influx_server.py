@@ -171,7 +171,7 @@ class InfluxServer:
             # What the library looks up by itself: the organisation by its name.
             return StoreError(f"{who}: {' '.join(str(error).split())}: check influx.org {self._access.org!r}")
         if isinstance(error, urllib3.exceptions.NewConnectionError):
-            reason = str(error).rpartition(": ")[2]
+            reason = str(error).rpartition(": ")[2].rpartition("] ")[2]
             return StoreError(f"{who}: does not answer ({reason}): start it; gateways keep their records until then")
         if isinstance(error, urllib3.exceptions.TimeoutError):
             return StoreError(

@@ -60,6 +60,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--http-port", type=_port, metavar="N", help=f"of the console; {USUAL_HTTP_PORT} if free")
     parser.add_argument("--mqtt-port", type=_port, metavar="N", help=f"of the broker; {USUAL_MQTT_PORT} if free")
     parser.add_argument(
+        "--influx", metavar="URL", help="keep the trends in this InfluxDB; needs INFLUX_TOKEN and INFLUX_ORG"
+    )
+    parser.add_argument(
         "--until-alarm", action="store_true", help="end with 0 at the first fault alarm, 1 at the timeout"
     )
     parser.add_argument(
@@ -80,10 +83,12 @@ def run(arguments: argparse.Namespace) -> int:
     mqtt = pick_port(arguments.mqtt_port, USUAL_MQTT_PORT, "--mqtt-port")
     if http.number == mqtt.number:
         raise InputError(f"--http-port and --mqtt-port are both {http.number}: choose two")
+    if arguments.influx is not None:
+        _check_influx(arguments.influx)
     with _data_directory(arguments.data_dir) as data_dir:
         journey = _journey(arguments, data_dir)
         story = journey.story(unit=arguments.unit)
-        files = write_files(story, data_dir, http_port=http.number, mqtt_port=mqtt.number)
+        files = write_files(story, data_dir, http_port=http.number, mqtt_port=mqtt.number, influx=arguments.influx)
         address = f"http://{LOOPBACK}:{http.number}"
         screen = _screen(arguments, address, story)
         _introduce(screen, story, journey, address, [note for note in (http.note, mqtt.note, *story.notes) if note])
@@ -96,6 +101,31 @@ def run(arguments: argparse.Namespace) -> int:
     if outcome.ending is Ending.ALARM or not arguments.until_alarm:
         return 0
     return 1
+
+
+def _check_influx(url: str) -> None:
+    """Ask an InfluxDB whether it takes what we bring, before anything is started.
+
+    Raises:
+        InputError: the address is none, or token or organisation are missing.
+        StoreError: it does not answer, or refuses the token.
+    """
+    import os
+
+    from pydantic import ValidationError
+
+    from cloud.trends.influx_server import InfluxServer
+    from cloud.trends.influx_settings import InfluxSettings, influx_access
+
+    try:
+        settings = InfluxSettings(url=url)
+    except ValidationError as error:
+        raise InputError(f"--influx {url[:200]!r}: give an address such as http://127.0.0.1:8086") from error
+    server = InfluxServer(influx_access(settings, os.environ))
+    try:
+        server.check()
+    finally:
+        server.close()
 
 
 def _journey(arguments: argparse.Namespace, data_dir: Path) -> Journey:

@@ -38,7 +38,9 @@ class DemoFiles:
     logs: Path
 
 
-def write_files(story: Story, data_dir: Path, *, http_port: int, mqtt_port: int) -> DemoFiles:
+def write_files(
+    story: Story, data_dir: Path, *, http_port: int, mqtt_port: int, influx: str | None = None
+) -> DemoFiles:
     """Write both configurations into `data_dir` and return where they are.
 
     Raises:
@@ -47,17 +49,18 @@ def write_files(story: Story, data_dir: Path, *, http_port: int, mqtt_port: int)
     files = DemoFiles(data_dir / "gateway.toml", data_dir / "gateway", data_dir / "cloud.toml", data_dir / "logs")
     files.logs.mkdir(parents=True, exist_ok=True)
     files.gateway_toml.write_text(gateway_toml(story, mqtt_port=mqtt_port), encoding="utf-8")
-    files.cloud_toml.write_text(cloud_toml(http_port=http_port, mqtt_port=mqtt_port), encoding="utf-8")
+    files.cloud_toml.write_text(cloud_toml(http_port=http_port, mqtt_port=mqtt_port, influx=influx), encoding="utf-8")
     return files
 
 
-def cloud_toml(*, http_port: int, mqtt_port: int) -> str:
-    """Return the cloud's configuration."""
+def cloud_toml(*, http_port: int, mqtt_port: int, influx: str | None = None) -> str:
+    """Return the cloud's configuration; token and organisation of an InfluxDB stay in the environment."""
     return "\n".join(
         (
             *_table("[cloud]", {"data_dir": "./cloud", "host_id": HOST_ID, "groups": [GROUP]}),
             *_table("[mqtt]", {"host": "127.0.0.1", "port": mqtt_port}),
             *_table("[http]", {"host": "127.0.0.1", "port": http_port, "signed_in_as": DEMO_USER}),
+            *(_table("[influx]", {"url": influx}) if influx is not None else ()),
         )
     )
 

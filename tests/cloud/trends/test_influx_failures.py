@@ -144,7 +144,7 @@ def test_paused_is_a_timeout_and_what_arrived_anyway_is_not_doubled(own_influx, 
 
 
 def test_a_wrong_token_is_named_and_never_shown(breakable):
-    store = breakable("token", **{"token": "not-the-token"})
+    store = breakable("token", token="not-the-token")  # noqa: S106 - it is none
     with pytest.raises(StoreError, match=r"refuses the token \(401\)") as caught:
         store.write(_minutes(0, 1), [])
     assert "not-the-token" not in str(caught.value)
