@@ -6,6 +6,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from sqlalchemy import Engine
 from support.believable_plant import STORIES, alarm, asset_id, evidence, seed
-from support.people import ADMIN, QUICK, signed_in
+from support.people import ADMIN, QUICK, put, signed_in
 from support.simulated_gateway import Sent, SimulatedGateway, SimulatedMachine
 
 from cloud.api.application import create_application
@@ -37,6 +38,7 @@ from models.contract.vocabulary import Severity
 MINUTE_NS = 60_000_000_000
 SEEDED_DAYS = 2.0
 VISITOR = "A. Keller"
+WORN = "Cooling tower fan 2"
 HOSTILE = '<img src=x onerror="window.hacked=1">'
 CHROMIUM_ARGS = [
     "--no-sandbox",
@@ -59,6 +61,7 @@ class Plant:
     gateway: SimulatedGateway
     machine: SimulatedMachine
     engine: Engine
+    trends: SqliteTrendStore
     revision: int = 0
 
     def api(self, path: str) -> Any:
@@ -94,6 +97,30 @@ class Plant:
         report = replace(report, severity=severity, diagnosis=replace(report.diagnosis, sentence=sentence))
         self.arrive(self.gateway.record(report, now_ns // MINUTE_NS + 1_000 * self.revision))
         return report
+
+
+def every_page(plant: Plant) -> list[str]:
+    """Return the address of each page, also of one where every text is an attack."""
+    hostile = plant.machine_named(plant.machine.name)
+    return [
+        "/",
+        f"/machines/{plant.machine_named(WORN)}",
+        f"/machines/{hostile}",
+        f"/machines/{plant.machine_named(WORN)}/spectrum",
+        f"/machines/{hostile}/spectrum",
+        "/site",
+        "/alarms?show=all",
+        "/alarms/measures",
+        f"/alarms/{plant.alarm_of(WORN)['id']}",
+        f"/alarms/{plant.alarm_of(plant.machine.name)['id']}",
+        "/gateways",
+        "/gateways/demo-plant:gateway-1",
+        "/gateways/packaging:line-4-plc",
+        "/models",
+        "/audit",
+        "/users",
+        "/account",
+    ]
 
 
 def hostile_alarm(machine: SimulatedMachine, now_ns: int, component: str) -> AlarmReport:
@@ -145,16 +172,10 @@ def hostile_records(gateway: SimulatedGateway, machine: SimulatedMachine, now_ns
     return [gateway.record(report, windows), *(gateway.record(part, windows + part.index) for part in parts)]
 
 
-@pytest.fixture(scope="session")
-def plant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plant]:
-    """Serve two days of a plant on a free port."""
-    data_dir: Path = tmp_path_factory.mktemp("plant")
-    now_ns = time.time_ns()
-    seed(data_dir, now_ns, SEEDED_DAYS)
-    engine = open_book(book_url(data_dir / "book.sqlite"))
-    trends = SqliteTrendStore(data_dir / "trends.sqlite", RetentionSettings())
+@contextmanager
+def _served(engine: Engine, trends: SqliteTrendStore, settings: HttpSettings) -> Iterator[tuple[str, EventHub]]:
+    """Serve the application on a free port; yield its address and who tells its pages what changed."""
     listener = bind(HttpSettings(host="127.0.0.1", port=0))
-    address = "http://{}:{}".format(*listener.getsockname()[:2])
     running: dict[str, Any] = {}
     ready = threading.Event()
 
@@ -168,8 +189,7 @@ def plant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plant]:
             hub,
             Status(),
             lambda: time.time_ns() // 1_000_000,
-            # As the demo does it; tests of people sign out and in again.
-            HttpSettings(signed_in_as=VISITOR),
+            http=settings,
             passwords=QUICK,
         )
         serving = asyncio.create_task(serve_http(create_application(context), listener, stop, up))
@@ -181,18 +201,39 @@ def plant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plant]:
     thread = threading.Thread(target=asyncio.run, args=(serve(),), name="console under test")
     thread.start()
     assert ready.wait(20)
-    served = Plant(
-        address, running["hub"], Ingest(trends, engine, Status(), reorder_ms=500), *hostile_gateway(), engine
-    )
-    served.arrive(*served.gateway.births(now_ns // 1_000_000))
-    served.arrive(*hostile_records(served.gateway, served.machine, now_ns))
-    yield served
-    running["loop"].call_soon_threadsafe(running["hub"].close)
-    running["loop"].call_soon_threadsafe(running["stop"].set)
-    thread.join(20)
-    listener.close()
+    try:
+        yield "http://{}:{}".format(*listener.getsockname()[:2]), running["hub"]
+    finally:
+        running["loop"].call_soon_threadsafe(running["hub"].close)
+        running["loop"].call_soon_threadsafe(running["stop"].set)
+        thread.join(20)
+        listener.close()
+
+
+@pytest.fixture(scope="session")
+def plant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plant]:
+    """Serve two days of a plant, to people who are signed in automatically as the demo does it."""
+    data_dir: Path = tmp_path_factory.mktemp("plant")
+    now_ns = time.time_ns()
+    seed(data_dir, now_ns, SEEDED_DAYS)
+    engine = open_book(book_url(data_dir / "book.sqlite"))
+    trends = SqliteTrendStore(data_dir / "trends.sqlite", RetentionSettings())
+    put(engine, VISITOR)
+    with _served(engine, trends, HttpSettings(signed_in_as=VISITOR)) as (address, hub):
+        ingest = Ingest(trends, engine, Status(), reorder_ms=500)
+        served = Plant(address, hub, ingest, *hostile_gateway(), engine, trends)
+        served.arrive(*served.gateway.births(now_ns // 1_000_000))
+        served.arrive(*hostile_records(served.gateway, served.machine, now_ns))
+        yield served
     trends.close()
     engine.dispose()
+
+
+@pytest.fixture(scope="module")
+def guarded(plant: Plant) -> Iterator[Plant]:
+    """Serve the same plant to people who have to sign in."""
+    with _served(plant.engine, plant.trends, HttpSettings()) as (address, hub):
+        yield replace(plant, address=address, hub=hub)
 
 
 # Not for the whole session: as long as it lives an event loop runs in this thread, and async tests cannot.
@@ -234,12 +275,20 @@ class Visitor:
 
     def charts(self, host: str, count: int) -> None:
         """Wait until so many charts are drawn inside an element."""
-        self.until(f"document.querySelectorAll('#{host} .main-svg').length >= {count}")
+        self.until(f"document.querySelectorAll('#{host} .chart[data-drawn]').length >= {count}")
+
+    def wake(self, host: str, count: int = 1) -> None:
+        """Reach for the first chart in an element, as a hand does, and wait until plotly.js has taken over."""
+        self.charts(host, count)
+        self.page.locator(f"#{host} .chart").first.hover()
+        self.until("document.querySelector('.chart[data-drawn=still]') === null")
 
     def settle(self) -> None:
         """Wait until the page's spectrum, where it has one, is drawn or says that there is none."""
         if self.page.locator("#spectrum").count():
-            self.until("document.querySelector('#spectrum .main-svg, #spectrum .empty:not([hidden])') !== null")
+            self.until(
+                "document.querySelector('#spectrum .chart[data-drawn], #spectrum .empty:not([hidden])') !== null"
+            )
             self.page.wait_for_timeout(300)
 
     def overflow(self) -> list[str]:
@@ -272,3 +321,27 @@ def desktop(browser: Browser, plant: Plant) -> Iterator[Visitor]:
 def phone(browser: Browser, plant: Plant) -> Iterator[Visitor]:
     """Hold a phone: 390 by 844."""
     yield from _visit(browser, plant, viewport={"width": 390, "height": 844}, color_scheme="dark", has_touch=True)
+
+
+@pytest.fixture
+def desk_light(browser: Browser, plant: Plant) -> Iterator[Visitor]:
+    """Sit at a desk by day."""
+    yield from _visit(browser, plant, viewport={"width": 1440, "height": 900}, color_scheme="light")
+
+
+@pytest.fixture
+def desk_dark(browser: Browser, plant: Plant) -> Iterator[Visitor]:
+    """Sit at a desk by night."""
+    yield from _visit(browser, plant, viewport={"width": 1440, "height": 900}, color_scheme="dark")
+
+
+@pytest.fixture
+def tablet_light(browser: Browser, plant: Plant) -> Iterator[Visitor]:
+    """Hold a tablet by day."""
+    yield from _visit(browser, plant, viewport={"width": 820, "height": 1180}, color_scheme="light", has_touch=True)
+
+
+@pytest.fixture
+def tablet_dark(browser: Browser, plant: Plant) -> Iterator[Visitor]:
+    """Hold a tablet by night."""
+    yield from _visit(browser, plant, viewport={"width": 820, "height": 1180}, color_scheme="dark", has_touch=True)
