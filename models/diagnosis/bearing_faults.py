@@ -12,7 +12,8 @@ In order, for every part of every bearing:
    named.
 5. Name the lead only if it is far enough from its rivals, is not a fraction or multiple of something stronger, does
    not sit at the edge of its search range, and no other line may lie where it was found: by slip, or by a speed that
-   nothing has settled. The cage is never named alone: healthy machines imitate it.
+   nothing has settled. A ball is named there all the same where its line is modulated once per turn of the cage
+   (`load_passage.py`). The cage is never named alone: healthy machines imitate it.
 
 Source: R. A. Fisher, Statistical Methods for Research Workers, section 21.1 (combined probabilities);
 W. A. Smith and R. B. Randall, Mech. Syst. Signal Process. 64-65 (2015) 100-131 (what a benchmark diagnosis needs).
