@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import pytest
 from conftest import influxd_path
+from support.cloud_bench import NOW_MS, bench, pump_gateway
 from support.contract_examples import ASSET, START_NS, alarm, summary
 from support.influx import ORG, running_influx
 from support.trend_examples import FOR_GOOD
 
 from cloud.configuration import RetentionSettings
 from cloud.errors import StoreError
+from cloud.ingest import Ingest
+from cloud.planning import Connected, Message
 from cloud.trends.influx import InfluxTrendStore
 from cloud.trends.sqlite import SqliteTrendStore
 from cloud.trends.store import AlarmEvent, MachinePlace, Reading, StoredSummary
+from models.contract.acknowledgement import Ranges
 from models.contract.errors import ConfigurationError
 
 pytestmark = pytest.mark.needs("influxdb")
@@ -267,3 +271,47 @@ def test_no_token_and_no_organisation_are_said(tmp_path):
         influx_access(InfluxSettings(org="o", token_file=tmp_path / "none"), {})
     (tmp_path / "token").write_text("abc\n")
     assert influx_access(InfluxSettings(org="o", token_file=tmp_path / "token"), {}).token.startswith("abc")
+
+
+def test_ingest_acknowledges_only_what_is_stored_through_a_kill(own_influx, breakable, tmp_path):
+    """Records of a gateway, influxd killed between batches: all acknowledged in the end, each stored once."""
+    gateway = pump_gateway()
+    with bench(tmp_path / "cloud") as cloud:
+        store = breakable("ingest")
+        ingest = Ingest(store, cloud.engine, cloud.status, reorder_ms=500)
+        told = Ranges()
+        now_ms = NOW_MS
+
+        def arrive(*sent):
+            nonlocal told, now_ms
+            now_ms += 1_000
+            batch = ingest.plan(
+                [Message(one.topic, one.payload, retained=False, received_ms=now_ms) for one in sent], now_ms
+            )
+            try:
+                ingest.store(batch)
+            except StoreError:
+                assert not ingest.commands(batch, now_ms)
+                own_influx.start()
+                ingest.store(batch)
+            cloud.commands[:] = ingest.commands(batch, now_ms)
+            told = told.union(cloud.acknowledged(gateway))
+
+        ingest.store(ingest.plan([Connected()], now_ms))
+        arrive(*gateway.births(now_ms))
+        for first in range(0, 60, 20):
+            arrive(*(gateway.record(_stored(minute).summary, minute) for minute in range(first, first + 10)))
+            own_influx.kill()
+            arrive(*(gateway.record(_stored(minute).summary, minute) for minute in range(first + 10, first + 20)))
+        assert told.bounds == ((1, 60),)
+        assert (cloud.status.records_stored, cloud.status.records_duplicate) == (60, 0)
+        assert _count(store) == 60
+        assert store.latest_machines()[ASSET].end_ms == START_MS + HOUR_MS
+        # The place of the machine came with its birth.
+        rows = own_influx.flux(
+            f'from(bucket: "ingest_summaries") |> range(start: {START_NS // 10**9 - 60})'
+            ' |> filter(fn: (r) => r._field == "score") |> group(columns: ["site", "machine", "class"]) |> count()'
+        )
+        assert [(row["site"], row["machine"], row["class"], row["_value"]) for row in rows] == [
+            ("plant", "pump-1", "pump", "60")
+        ]
