@@ -14,7 +14,6 @@ from cloud.api.guard import permission
 from cloud.api.spectra import short
 from cloud.book.picturing import pictures_between
 from cloud.book.tables import Evidence as Row
-from cloud.errors import NotFoundError
 from cloud.permissions import Action
 from cloud.waterfall import STEP_DB, levels, peak_held, usual
 from models.contract.errors import ContractError
@@ -68,8 +67,8 @@ class BaselineDocument(BaseModel):
     """Median of the oldest periodic spectra that are still stored, with as fine bins as the newest."""
 
     pictures: int
-    first: str
-    last: str
+    first: str | None
+    last: str | None
     channels: list[BaselineChannel]
 
 
@@ -99,7 +98,9 @@ def read_waterfall(  # noqa: PLR0917 - each argument is one query parameter, Fas
         if one.name == wanted and len(_bins(one, kind))
     ]
     if not kept:
-        raise NotFoundError("spectra of channel", wanted)
+        return WaterfallDocument(
+            channel=wanted, channels=names, kind=kind, unit="", step_hz=0, reference=0, step_db=STEP_DB, rows=[]
+        )
     high_hz = max(len(_bins(one, kind)) * _step_hz(one, kind) for *_, one in kept)
     reference, steps = levels([peak_held(_bins(one, kind), _step_hz(one, kind), high_hz, bins) for *_, one in kept])
     return WaterfallDocument(
@@ -128,11 +129,11 @@ def read_waterfall(  # noqa: PLR0917 - each argument is one query parameter, Fas
 def read_baseline(context: Context, machine_id: str) -> BaselineDocument:
     """Return what the machine's spectra were like at first."""
     context.book.machine(machine_id)
-    newest = {one.name: one for one in _newest(context, machine_id)}
     rows = pictures_between(context.engine, machine_id, (None, None), BASELINE_PICTURES, oldest=True)
     seen = list(_unpacked(rows))
     if not seen:
-        raise NotFoundError("baseline of machine", machine_id)
+        return BaselineDocument(pictures=0, first=None, last=None, channels=[])
+    newest = {one.name: one for one in _newest(context, machine_id)}
     channels = []
     for name, now in newest.items():
         alike = [one for _, moment in seen for one in moment.channels if one.name == name and _is_alike(one, now)]

@@ -22,8 +22,10 @@ from models.diagnosis.iso20816 import BOUNDARIES_MM_S
 ALLOWED: Final = {
     "default-src": "'none'",
     "script-src": "'self'",
-    # plotly.js sets its styles through a style element and through style attributes.
-    "style-src": "'self' 'unsafe-inline'",
+    # plotly.js puts an empty style element into the page and fills it by script: the hash is that of nothing, so no
+    # other text can come into one. Its drawings have style attributes, which cannot load anything from elsewhere.
+    "style-src": "'self' 'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='",
+    "style-src-attr": "'unsafe-inline'",
     # plotly.js draws a chart into a data: or blob: image when a person saves it.
     "img-src": "'self' data: blob:",
     "connect-src": "'self'",

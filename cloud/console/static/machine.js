@@ -48,6 +48,8 @@ const panels = trendPanels(byId("panels"), {
     return zoneLimits[`${machine?.facts?.machine_group}/${machine?.facts?.support}`] ?? null;
   },
   healthLimit: HEALTH_LIMIT,
+  // The one that the sentence on how long there is speaks of, or would first.
+  alarmLimit: (quantity) => machine?.prognoses?.find((one) => split(one.feature).quantity === quantity) ?? null,
   onZoom: (from, to) => to - from >= SHORTEST_ZOOM_MS && go({ from: Math.round(from), to: Math.round(to) }, true),
   onReset: () => go({ from: null, to: null }, true),
   onMoment: (at) => pictures.length && go({ at: nearest(at).id }, false),

@@ -11,11 +11,6 @@ export const momentOptions = (pictures) => [
 
 /** The median of the oldest spectra, with words for it; null where there is none. */
 export async function baselineOf(api) {
-  try {
-    const document = await get(`${api}/spectra/baseline`);
-    return { ...document, words: `median of ${plural(document.pictures, "spectrum", "spectra")} from ${time(ms(document.first)).slice(0, 10)} on` };
-  } catch (reason) {
-    if (reason.status !== 404) throw reason;
-    return null;
-  }
+  const document = await get(`${api}/spectra/baseline`);
+  return document.pictures ? { ...document, words: `median of ${plural(document.pictures, "spectrum", "spectra")} from ${time(ms(document.first)).slice(0, 10)} on` } : null;
 }

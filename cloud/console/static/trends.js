@@ -143,7 +143,7 @@ function zoneShapes(limits, colours, top) {
   );
 }
 
-const limitLine = (value, colours, words) => ({
+const limitLine = (value, colours, words, at = "start") => ({
   type: "line",
   xref: "paper",
   x0: 0,
@@ -152,13 +152,13 @@ const limitLine = (value, colours, words) => ({
   y0: value,
   y1: value,
   line: { color: colours.limit, width: 1, dash: "dash" },
-  label: { text: words, textposition: "start", font: { size: 9, color: colours.quiet }, yanchor: "bottom" },
+  label: { text: words, textposition: at, font: { size: 9, color: colours.quiet }, yanchor: "bottom" },
 });
 
 /**
  * Draw trend panels into `host`.
  *
- * @param options `zoneLimits` mm/s of A/B, B/C, C/D or null; `healthLimit`; `onZoom(from, to)`; `onReset()`; `onMoment(ms)`;
+ * @param options `zoneLimits` mm/s of A/B, B/C, C/D or null; `healthLimit`; `alarmLimit(quantity)` as the API tells it, or null; `onZoom(from, to)`; `onReset()`; `onMoment(ms)`;
  *   `onHover(ms or null)` when the cursor rests on a moment or leaves.
  * @returns `{show(trends, {quantities, channels, alarms, moment, range, found, judges})}`; `trends` is the API's document,
  *   `found` labels, `judges` when which model began to judge.
@@ -228,8 +228,10 @@ export function trendPanels(host, options) {
       yRange = [0, Math.max(1.25, 1.08 * top)];
       shapes.push(limitLine(1, colours, "alarm limit"));
     } else if (zones) {
-      yRange = [0, Math.max(1.15 * top, 1.15 * zones[0])];
+      const told = options.alarmLimit(quantity);
+      yRange = [0, Math.max(1.15 * top, 1.15 * zones[0], 1.1 * (told?.limit ?? 0))];
       shapes.push(...zoneShapes(zones, colours, yRange[1]));
+      if (told) shapes.push(limitLine(told.limit, colours, `alarm limit ${plain(split(told.feature).channel ?? "")}`, "middle")); // zones are named at the start
     }
     for (const { from, to, finding } of found) {
       const [start, end] = [Math.max(ms(from), range[0]), Math.min(ms(to), range[1])];

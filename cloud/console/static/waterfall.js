@@ -21,7 +21,7 @@ const parts = (colour) => [1, 3, 5].map((at) => Number.parseInt(colour.slice(at,
 /**
  * Build the view inside `host`.
  *
- * @param ask fetches `/machines/{id}/spectra/waterfall` for `{channel, kind}`; rejects with status 404 where there is none.
+ * @param ask fetches `/machines/{id}/spectra/waterfall` for `{channel, kind}`.
  * @param choose called with the id of the picture that a person points at.
  */
 export function waterfallView(host, ask, choose) {
@@ -47,12 +47,8 @@ export function waterfallView(host, ask, choose) {
   }
 
   async function load() {
-    try {
-      picture = await ask(settings);
-    } catch (reason) {
-      if (reason.status !== 404) throw reason;
-      picture = null;
-    }
+    const answer = await ask(settings);
+    picture = answer.rows.length ? answer : null;
     figure.hidden = !picture;
     blank.textContent = picture ? "" : "No periodic spectra are stored of this machine yet.";
     if (!picture) return;

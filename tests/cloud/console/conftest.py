@@ -324,24 +324,6 @@ def phone(browser: Browser, plant: Plant) -> Iterator[Visitor]:
 
 
 @pytest.fixture
-def desk_light(browser: Browser, plant: Plant) -> Iterator[Visitor]:
-    """Sit at a desk by day."""
-    yield from _visit(browser, plant, viewport={"width": 1440, "height": 900}, color_scheme="light")
-
-
-@pytest.fixture
-def desk_dark(browser: Browser, plant: Plant) -> Iterator[Visitor]:
-    """Sit at a desk by night."""
-    yield from _visit(browser, plant, viewport={"width": 1440, "height": 900}, color_scheme="dark")
-
-
-@pytest.fixture
-def tablet_light(browser: Browser, plant: Plant) -> Iterator[Visitor]:
-    """Hold a tablet by day."""
+def tablet(browser: Browser, plant: Plant) -> Iterator[Visitor]:
+    """Hold a tablet upright: 820 by 1180."""
     yield from _visit(browser, plant, viewport={"width": 820, "height": 1180}, color_scheme="light", has_touch=True)
-
-
-@pytest.fixture
-def tablet_dark(browser: Browser, plant: Plant) -> Iterator[Visitor]:
-    """Hold a tablet by night."""
-    yield from _visit(browser, plant, viewport={"width": 820, "height": 1180}, color_scheme="dark", has_touch=True)

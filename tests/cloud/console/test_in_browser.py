@@ -5,14 +5,14 @@ Every test fails on anything the browser's console complains about (conftest).
 
 from __future__ import annotations
 
-import json
-import os
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from playwright.sync_api import expect
+
+from tests.cloud.console.conftest import WORN, every_page
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.needs("chromium")
 
-WORN = "Cooling tower fan 2"
 LIVE_MS = 5_000  # an event is gathered for 0.25 s and the page waits 0.5 s: five seconds are generous on a busy machine
 
 
@@ -116,7 +115,7 @@ def test_machine_page_shows_the_verdict_trends_and_the_spectrum_with_fault_lines
 
 def test_a_range_is_a_link_and_a_zoom_asks_for_finer_data(desktop: Visitor) -> None:
     page = desktop.open(f"/machines/{desktop.plant.machine_named(WORN)}?range=7d")
-    desktop.charts("panels", 9)
+    desktop.wake("panels", 9)
     expect(page.locator("#ranges [value='7d']")).to_have_attribute("aria-pressed", "true")
     chart = page.locator("#panels .nsewdrag").first
     box = chart.bounding_box()
@@ -288,21 +287,6 @@ def test_gateways_in_trouble_come_first_and_foreign_nodes_show_their_metrics(des
 # ---- what must hold on every page ----
 
 
-def every_page(plant: Plant) -> list[str]:
-    hostile = plant.machine_named(plant.machine.name)
-    return [
-        "/",
-        f"/machines/{plant.machine_named(WORN)}",
-        f"/machines/{hostile}",
-        "/alarms?show=all",
-        f"/alarms/{plant.alarm_of(WORN)['id']}",
-        f"/alarms/{plant.alarm_of(plant.machine.name)['id']}",
-        "/gateways",
-        "/gateways/demo-plant:gateway-1",
-        "/gateways/packaging:line-4-plc",
-    ]
-
-
 def test_names_from_the_network_are_text_everywhere(desktop: Visitor) -> None:
     for path in every_page(desktop.plant):
         page = desktop.open(path)
@@ -365,7 +349,7 @@ def test_every_text_colour_has_contrast_on_every_ground(desktop: Visitor, theme:
 
 def test_each_view_prints_on_one_page(desktop: Visitor) -> None:
     plant = desktop.plant
-    for path in ("/", f"/machines/{plant.machine_named(WORN)}", f"/alarms/{plant.alarm_of(WORN)['id']}", "/gateways"):
+    for path in [one for one in every_page(plant) if plant.machine_named(plant.machine.name) not in one]:
         page = desktop.open(path)
         desktop.settle()
         document = page.pdf(prefer_css_page_size=True)
@@ -387,19 +371,3 @@ def test_while_the_cloud_is_away_one_line_says_so_and_the_values_stay(browser: B
     context.set_offline(False)
     expect(page.locator("#failure")).to_be_hidden(timeout=20_000)
     context.close()
-
-
-def axe_violations(page: Page) -> list[Any]:
-    cache = Path(os.environ.get("PLANTPULSE_CACHE", Path.home() / ".cache" / "plantpulse"))
-    page.evaluate((cache / "npm" / "node_modules" / "axe-core" / "axe.min.js").read_text())
-    found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")["violations"]
-    return [(one["id"], one["impact"], [node["html"][:120] for node in one["nodes"]][:3]) for one in found]
-
-
-@pytest.mark.needs("npm/axe-core")
-def test_axe_finds_nothing_in_either_theme_or_on_a_phone(desktop: Visitor, phone: Visitor) -> None:
-    for visitor in (desktop, phone):
-        for path in every_page(visitor.plant):
-            page = visitor.open(path)
-            visitor.settle()
-            assert axe_violations(page) == [], json.dumps(path)
