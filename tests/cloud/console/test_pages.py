@@ -9,7 +9,7 @@ from fastapi import FastAPI
 
 from cloud.console import mount
 from cloud.console.assets import STATIC, Assets
-from cloud.console.pages import PAGES
+from cloud.console.pages import CHARTS, PAGES
 
 TEMPLATES = STATIC.parent / "templates"
 ADDRESSES = ["/", "/machines/any", "/alarms", "/alarms/any", "/gateways", "/gateways/a:b", "/machines/with%2Fslash"]
@@ -31,6 +31,28 @@ async def test_every_page_forbids_what_it_does_not_need(client: httpx.AsyncClien
     assert policy["script-src"] == "'self'"
     assert policy["frame-ancestors"] == "'none'"
     assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+def _imported(module: str, seen: set[str]) -> set[str]:
+    """Return a module and everything it imports."""
+    if module not in seen and (STATIC / module).is_file():
+        seen.add(module)
+        for other in re.findall(
+            r"""from "\./([a-z-]+\.js)"|import\("\./([a-z-]+\.js)"\)""", (STATIC / module).read_text()
+        ):
+            _imported(other[0] or other[1], seen)
+    return seen
+
+
+async def test_only_pages_with_charts_allow_styles_in_the_page(client: httpx.AsyncClient) -> None:
+    for page in PAGES:
+        shell = (TEMPLATES / page.template).read_text()
+        module = re.search(r"{% block module %}([a-z-]+){% endblock %}", shell)
+        name = f"{module[1]}.js" if module else "sign-in.js"
+        has_charts = "charts.js" in _imported(name, set())
+        assert (page.template in CHARTS) == has_charts, page.template
+        policy = (await client.get(re.sub(r"{.*?}", "any", page.path))).headers["content-security-policy"]
+        assert ("unsafe" in policy) == has_charts, page.path
 
 
 def test_no_template_carries_a_script_or_a_style_of_its_own() -> None:
