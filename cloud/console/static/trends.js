@@ -143,7 +143,7 @@ function zoneShapes(limits, colours, top) {
   );
 }
 
-const limitLine = (value, colours, words, at = "start") => ({
+const limitLine = (value, colours, words) => ({
   type: "line",
   xref: "paper",
   x0: 0,
@@ -152,7 +152,7 @@ const limitLine = (value, colours, words, at = "start") => ({
   y0: value,
   y1: value,
   line: { color: colours.limit, width: 1, dash: "dash" },
-  label: { text: words, textposition: at, font: { size: 9, color: colours.quiet }, yanchor: "bottom" },
+  label: { text: words, textposition: "start", font: { size: 9, color: colours.quiet }, yanchor: "bottom" },
 });
 
 /**
@@ -231,7 +231,11 @@ export function trendPanels(host, options) {
       const told = options.alarmLimit(quantity);
       yRange = [0, Math.max(1.15 * top, 1.15 * zones[0], 1.1 * (told?.limit ?? 0))];
       shapes.push(...zoneShapes(zones, colours, yRange[1]));
-      if (told) shapes.push(limitLine(told.limit, colours, `alarm limit ${plain(split(told.feature).channel ?? "")}`, "middle")); // zones are named at the start
+      if (told) {
+        shapes.push(limitLine(told.limit, colours, ""));
+        // Zones are named at the start of the line.
+        below.annotations.push({ xref: "paper", x: 0.5, xanchor: "center", yref: "y", y: told.limit, yanchor: "bottom", text: `alarm limit ${plain(split(told.feature).channel ?? "")}`, showarrow: false, font: { size: 9, color: colours.quiet } });
+      }
     }
     for (const { from, to, finding } of found) {
       const [start, end] = [Math.max(ms(from), range[0]), Math.min(ms(to), range[1])];
