@@ -481,7 +481,10 @@ async def test_every_resource_is_described(api):
 async def test_health_readiness_and_metrics(api):
     _summaries(api, 2)
     assert (await api.client.get("/healthz")).status_code == 200
-    assert (await api.client.get("/readyz")).json() == {"ready": True, "problems": []}
+    assert (await api.client.get("/readyz")).json() == {"ready": True, "problems": [], "warnings": []}
+    api.cloud.status.trends_notice = "3 summaries are set aside"
+    api.cloud.status.trends_aside["cardinality"] = 3
+    assert (await api.client.get("/readyz")).json()["warnings"] == ["3 summaries are set aside"]
     api.cloud.status.broker_connected = False
     api.cloud.status.broker_problem = "no connection (Connection refused)"
     answer = await api.client.get("/readyz")
@@ -489,4 +492,5 @@ async def test_health_readiness_and_metrics(api):
     assert "Connection refused" in answer.json()["problems"][0]
     text = (await api.client.get("/metrics")).text
     assert "plantpulse_records_stored_total 2\n" in text
+    assert 'plantpulse_trends_aside_total{reason="cardinality"} 3\n' in text
     assert f'plantpulse_gateway_online{{gateway="{GATEWAY}"}} 1\n' in text
