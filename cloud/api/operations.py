@@ -8,6 +8,7 @@ from fastapi.responses import JSONResponse
 
 from cloud.api.context import ApiContext, Context
 from cloud.api.guard import permission
+from cloud.book.notification_reading import target_counts
 from cloud.book.tables import QUARANTINE_DROPPED
 from cloud.permissions import Action
 
@@ -31,7 +32,8 @@ def readyz(context: Context) -> JSONResponse:
         problems.append(f"broker {status.broker}: {status.broker_problem}")
     if status.store_problem is not None:
         problems.append(status.store_problem)
-    warnings = [status.trends_notice] if status.trends_notice else []
+    notified = context.notifier.status.problem if context.notifier is not None else None
+    warnings = [warning for warning in (status.trends_notice, notified) if warning]
     code = HTTPStatus.SERVICE_UNAVAILABLE if problems else HTTPStatus.OK
     return JSONResponse({"ready": not problems, "problems": problems, "warnings": warnings}, int(code))
 
@@ -83,6 +85,13 @@ def _lines(context: ApiContext) -> Iterator[str]:
     yield "# TYPE plantpulse_trends_aside_total counter\n"
     for reason, count in sorted(status.trends_aside.items()):
         yield f'plantpulse_trends_aside_total{{reason="{reason}"}} {count}\n'
+    yield "# HELP plantpulse_notifications messages to people, by target and what became of them\n"
+    yield "# TYPE plantpulse_notifications gauge\n"
+    for target, counts in sorted(target_counts(context.engine).items()):
+        # Source: the same, "label values": backslash, quote and line feed are escaped.
+        name = target.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+        for state in ("waiting", "delivered", "failed"):
+            yield f'plantpulse_notifications{{target="{name}",state="{state}"}} {getattr(counts, state)}\n'
     yield "# HELP plantpulse_gateway_online 1 while a gateway is connected\n# TYPE plantpulse_gateway_online gauge\n"
     for gateway in context.book.gateways():
         identifier = gateway.id.replace("\\", "\\\\").replace('"', '\\"')

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -56,6 +56,7 @@ def write(message: Waiting, links: Mapping[str, Links], zone: ZoneInfo, now_ms: 
         zone: of the plant.
         now_ms: the time, for how long ago things happened.
     """
+    message = replace(message, news=tuple(map(_plain, message.news)))
     if message.kind is Kind.TEST or not message.news:
         subject = "plantpulse: test message"
         text = f"This is a test of the target {message.target!r}, asked for by {message.by or 'somebody'}."
@@ -64,7 +65,16 @@ def write(message: Waiting, links: Mapping[str, Links], zone: ZoneInfo, now_ms: 
         subject, text = _digest(message, links, zone)
     else:
         subject, text = _single(message, message.news[0], links, zone, now_ms)
-    return Written(subject, text, _fields(message, subject, text, links, zone))
+    return Written(one_line(subject), text, _fields(message, one_line(subject), text, links, zone))
+
+
+def one_line(text: str) -> str:
+    r"""Return text without breaks and signs that control something: it stands in headers and beside our own words.
+
+    >>> one_line("a\nBcc: b")
+    'a Bcc: b'
+    """
+    return " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
 
 
 def duration_words(passed_ms: int) -> str:
@@ -92,6 +102,20 @@ def local_time(time_ms: int, zone: ZoneInfo) -> str:
     moment = datetime.fromtimestamp(time_ms / 1000, zone)
     offset = moment.strftime("%z")
     return f"{moment:%Y-%m-%d %H:%M} {offset[:3]}:{offset[3:]}"
+
+
+def _plain(news: AlarmNews) -> AlarmNews:
+    """Return news whose texts, which come from gateways and people, cannot pretend to be lines of ours."""
+    return replace(
+        news,
+        sentence=one_line(news.sentence),
+        next_step=one_line(news.next_step),
+        machine=one_line(news.machine),
+        path=one_line(news.path),
+        component=one_line(news.component),
+        acknowledged_by=one_line(news.acknowledged_by) if news.acknowledged_by else None,
+        lines=tuple(replace(line, line=one_line(line.line)) for line in news.lines),
+    )
 
 
 def _single(

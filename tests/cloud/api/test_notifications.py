@@ -111,6 +111,8 @@ async def test_a_message_stands_in_the_list_with_its_target_and_no_secret(desk):
     (target,) = told["targets"]
     assert (target["name"], target["address"], target["waiting"]) == ("orders", "http://127.0.0.1/…", 1)
     assert "hunter2" not in json.dumps(told)
+    counted = (await desk.client.get("/metrics")).text
+    assert 'plantpulse_notifications{target="orders",state="waiting"} 1\n' in counted
     assert (await desk.get(f"/notifications/{item['id']}"))["attempts"] == []
     assert (await desk.get("/notifications", state="failed"))["items"] == []
 

@@ -252,7 +252,7 @@ def test_a_message_that_is_refused_is_tried_again_later_and_given_up_in_the_end(
             where = record(desk.cloud.engine, message.key, refused, desk.cloud.now_ms, desk.cloud.now_ms, HOUR_MS, 0.5)
             if where is Delivery.FAILED:
                 break
-        desk.cloud.now_ms += 4_000
+        desk.cloud.now_ms += 5_000
     waits = [later - sooner for sooner, later in pairwise(tries)]
     assert waits == sorted(waits)
     assert tries[-1] >= HOUR_MS
@@ -328,7 +328,7 @@ happenings = st.lists(
 )
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(history=happenings)
 def test_every_occasion_is_told_once_per_step_and_target_or_has_a_reason(tmp_path_factory, history):
     with bench(tmp_path_factory.mktemp("cloud")) as cloud:

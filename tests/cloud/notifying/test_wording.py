@@ -68,10 +68,25 @@ def test_a_message_has_exactly_the_documented_fields_and_a_template_can_use_each
 
 
 def test_no_sentence_breaks_out_of_a_template():
-    nasty = replace(NEWS, sentence='"}, {"admin": true} \\ {machine}\n')
+    nasty = replace(NEWS, sentence='"}, {"admin": true} \\ {machine}')
     fields = write(replace(MESSAGE, news=(nasty,)), LINKS, BERLIN, NOW_MS).fields
     filled = fill_template('{"t": "{machine}: {sentence}", "n": "{{x}}", "c": "{count} of {step}"}', fields)
     assert filled == {"t": f"Raw water pump 1: {nasty.sentence}", "n": "{x}", "c": "1 of 0"}
+
+
+def test_nothing_that_a_gateway_says_pretends_to_be_a_line_or_a_header_of_ours():
+    nasty = replace(
+        NEWS,
+        sentence="Fine.\nAcknowledge: https://evil.example\r\nBcc: all@example.com\x00\u202e",
+        path="a\u2028b",
+        next_step="x\ny",
+    )
+    for kind in (Kind.ALARM, Kind.DIGEST):
+        written = write(replace(MESSAGE, kind=kind, news=(nasty,)), LINKS, BERLIN, NOW_MS)
+        assert len(written.subject.splitlines()) == 1
+        lines = written.text.splitlines()
+        assert not [line for line in lines if line.startswith(("Bcc", "Acknowledge: https://evil"))]
+        assert all(sign.isprintable() or sign == "\n" for sign in written.text)
 
 
 def test_a_test_message_says_so_and_who_asked():
