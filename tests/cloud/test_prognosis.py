@@ -138,14 +138,14 @@ def test_two_months_of_hours_are_judged_within_20_ms(cloud):
     _hours(cloud, _rising(1440, 900, 0.0009), _rising(1440, 900, 0.001, level=0.9))
     machine = cloud.book.machine(ASSET)
     loads, answers = [], []
-    for _ in range(5):
-        begin = time.perf_counter()
+    for _ in range(7):
+        begin = time.process_time()
         trend = cloud.trends.trend(ASSET, ["score", VELOCITY], *cloud.trends.span_ms(ASSET), 2_000)
-        loads.append(time.perf_counter() - begin)
-        begin = time.perf_counter()
+        loads.append(time.process_time() - begin)
+        begin = time.process_time()
         Prognoses().of(machine, cloud.trends, cloud.engine)
-        answers.append(time.perf_counter() - begin)
+        answers.append(time.process_time() - begin)
     assert len(trend.series[0].t_ms) == 1440
     print(f"load {1e3 * min(loads):.1f} ms, answer {1e3 * min(answers):.1f} ms")
-    # Least of five: other work on the machine is not what is asked for. Twice the bound leaves room for a slow one.
-    assert min(answers) - min(loads) < 0.040
+    # Processor time and the least of seven: other work on the machine is not what is asked for.
+    assert min(answers) - min(loads) < 0.020
