@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from edge_agent.channel_tables import ChannelTable, ContextTable, not_empty
-from edge_agent.process_tables import PhaseTable, RuleTable, unknown_names, with_usual
+from edge_agent.process_tables import PhaseTable, RuleTable, unknown_detector, unknown_names, with_usual
 from edge_agent.settings_table import Positive, Table
 from edge_agent.settings_table import as_value_error as _as_value_error
 from edge_agent.sources import SOURCES, source_module
@@ -210,7 +210,8 @@ class MachineTable(Table):
     """Rate the machine is judged at; sources above are decimated, below is an error. Default: the source's own."""
     summary_interval_s: Positive = 60.0
     detectors: tuple[str, ...] | None = Field(default=None, min_length=1, strict=False)
-    """Rows of models.detectors; the score is the largest of them. Default: the pipeline's."""
+    """Rows of models.detectors; the score is the largest of them. Default: the pipeline's. A process may choose those
+    of slow series as well, alone or beside others: `tracking` (levels) and `discord` (days like no other)."""
     source: SourceTable
     channel: Annotated[tuple[ChannelTable, ...], BeforeValidator(not_empty)] = Field(strict=False)
     context: tuple[ContextTable, ...] = Field(default=(), strict=False)
@@ -251,11 +252,10 @@ class MachineTable(Table):
             raise ValueError(
                 f"{missing} is missing: ISO 20816-3 needs both machine_group and support, or leave out both"
             )
-        from models.detectors.table import DETECTORS
-
         for detector in self.detectors or ():
-            if detector not in DETECTORS:
-                raise ValueError(f"unknown detector {detector!r}{nearest(detector, DETECTORS)}")
+            complaint = unknown_detector(detector, self.kind)
+            if complaint is not None:
+                raise ValueError(complaint)
         names = [channel.name for channel in self.channel]
         for name in names:
             if names.count(name) > 1:

@@ -12,6 +12,7 @@ from pydantic import Field, model_validator
 from edge_agent.settings_table import Positive, Table, as_value_error
 from models.contract.strict_toml import nearest
 from models.contract.vocabulary import Severity
+from models.process import usual
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -19,13 +20,6 @@ if TYPE_CHECKING:
     from models.process.phases import Phase
     from models.process.rules import Rule
 
-USUAL: Final[dict[str, dict[str, Any]]] = {
-    "window": {"length_s": 60.0, "overlap": 5.0 / 6.0},
-    "learning": {"windows": 480},
-    "alarm": {"on_windows": [60, 60]},
-}
-"""A minute of a slow signal, judged every ten seconds, so that a door is told in time; what is normal has at least 480
-windows of each phase; and what is only unusual must last ten minutes even when it is severe: rules are for haste."""
 KEYS: Final = {
     "limit": ("high", "low", "delay_s", "hysteresis", "severity", "not_in"),
     "rate": ("rise_per_min", "fall_per_min", "over_s", "delay_s", "severity", "not_in"),
@@ -110,11 +104,32 @@ def with_usual(document: Any) -> Any:
     """Return the raw table of a machine; a process gets what is usual for slow signals where nothing is said."""
     if not isinstance(document, dict) or document.get("kind") != "process":
         return document
-    tables = {name: document.get(name, {}) for name in USUAL}
+    rate_hz = document.get("sample_rate_hz")
+    window_s = usual.window_s(rate_hz if isinstance(rate_hz, int | float) and rate_hz > 0 else None)
+    of_slow_signals: dict[str, dict[str, Any]] = {
+        "window": {"length_s": window_s, "overlap": usual.OVERLAP},
+        "learning": {"windows": usual.LEARNING_WINDOWS, "least_h": usual.LEARNING_S / 3_600.0},
+        "alarm": {"on_windows": list(usual.ON_WINDOWS)},
+    }
+    tables = {name: document.get(name, {}) for name in of_slow_signals}
     return {
         **document,
-        **{name: {**USUAL[name], **table} if isinstance(table, dict) else table for name, table in tables.items()},
+        **{
+            name: {**of_slow_signals[name], **table} if isinstance(table, dict) else table
+            for name, table in tables.items()
+        },
     }
+
+
+def unknown_detector(name: str, kind: str) -> str | None:
+    """Return what is wrong with a detector's name for a machine of this kind, None where nothing is."""
+    from models.detectors.table import DETECTORS, STREAM_DETECTORS
+
+    if name in DETECTORS or (kind == "process" and name in STREAM_DETECTORS):
+        return None
+    if name in STREAM_DETECTORS:
+        return f'detector {name!r} judges slow signals: it needs kind = "process"'
+    return f"unknown detector {name!r}{nearest(name, (*DETECTORS, *STREAM_DETECTORS))}"
 
 
 def unknown_names(

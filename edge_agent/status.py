@@ -14,6 +14,7 @@ from models.contract.vocabulary import RecordKind
 from models.learning import Learning
 from models.pipeline_state import PipelineState
 from models.process.baseline import Collected
+from models.process.streams import Gathering
 from models.process_state import ProcessState
 from models.state_bytes import StateError
 
@@ -98,6 +99,8 @@ class MachinePlace:
     windows_learnt: Mapping[str, int | None] = field(default_factory=dict)
     hours_learnt: Mapping[str, float] = field(default_factory=dict)
     healthy_mm_s: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    series: Mapping[str, Gathering | None] = field(default_factory=dict)
+    seen_end_ns: int = 0
 
     def bands(self, table: MachineTable) -> tuple[ChannelBands, ...]:
         """Return the alarm and trip limits that hold now: of every state that has been learnt, else the first ones.
@@ -118,6 +121,11 @@ class MachinePlace:
             for name, healthy_mm_s in zip(names, healthy, strict=True)
         )
 
+    @property
+    def refused(self) -> dict[str, str]:
+        """Return why a detector of slow series could not learn what it was given, by the name of its learning."""
+        return {name: one.refused for name, one in self.series.items() if one is not None and one.refused}
+
     def progress(self, learning_windows: int, least_h: float = 0.0) -> dict[str, float]:
         """Return how far the learning of each operating state is, 0 to 1; what is not learnt yet stays below 1.
 
@@ -130,7 +138,11 @@ class MachinePlace:
             learning_windows: so many make a baseline.
             least_h: and so many hours, of a process.
         """
-        return {
+        series = {
+            name: 1.0 if one is None else round(min(one.share(self.seen_end_ns, 3_600.0 * least_h), 0.99), 3)
+            for name, one in self.series.items()
+        }
+        return series | {
             name: 1.0 if windows is None else round(min(windows / learning_windows, self._time(name, least_h), 0.99), 3)
             for name, windows in self.windows_learnt.items()
         }
@@ -233,10 +245,17 @@ def _vibration_place(place: MachinePlace, data: bytes, _end_ns: int) -> MachineP
 
 def _process_place(place: MachinePlace, data: bytes, end_ns: int) -> MachinePlace:
     known = ProcessState.from_bytes(data)
+    series = {
+        f"{detector} in {name}" if name else detector: one if isinstance(one, Gathering) else None
+        for detector, memory in known.streams.items()
+        for name, one in memory.places.items()
+    }
     learning = {name: one for name, one in known.learnt.items() if isinstance(one, Collected)}
     return replace(
         place,
         operating_state=known.summary.operating_state if known.summary else None,
         windows_learnt={name: learning[name].windows if name in learning else None for name in known.learnt},
         hours_learnt={name: max(end_ns - one.first_ns, 0) / HOUR_NS for name, one in learning.items()},
+        series=series,
+        seen_end_ns=end_ns,
     )

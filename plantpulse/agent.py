@@ -188,6 +188,7 @@ def _status(settings: Settings, *, as_json: bool) -> int:
                 "state_bytes": place.state_bytes,
                 "operating_state": place.operating_state,
                 "learning": learning[place.asset_id],
+                "cannot_learn": place.refused,
                 "bands": [one.document() for one in bands[place.asset_id]],
             }
             for place in status.machines
@@ -207,6 +208,8 @@ def _status(settings: Settings, *, as_json: bool) -> int:
         print(f"machine {names.get(machine.asset_id, machine.asset_id)}: goes on at sample {machine.next_index}")
         for state, progress in learning[machine.asset_id].items():
             print(f"  {state}: {'learnt' if progress >= 1.0 else f'learning, {progress:.0%}'}")
+        for name, reason in machine.refused.items():
+            print(f"  {name}: cannot learn what it was given and tries again: {reason}")
         for one in bands[machine.asset_id]:
             print(f"  {one.line}")
     return 0

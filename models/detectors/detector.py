@@ -70,14 +70,6 @@ class Detector:
         scorer = kind.learnt_from(vectors, groups=groups, **options)
         return cls(scorer, groups, limits, float(np.median((held_out / limits).max(axis=1))))
 
-    def part_scores(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the score of each part of the scorer and each group, (n, parts, groups); 1.0 = threshold."""
-        return np.asarray(self.scorer.distances(vectors) / self.limits).reshape(len(vectors), -1, self.groups)
-
-    def group_scores(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the score of each group, (n, groups): the largest of its parts."""
-        return np.asarray(self.part_scores(vectors).max(axis=1))
-
     def score(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the score of each vector (n, d), as (n,), at least 0: that of its most unusual group."""
         return np.asarray((self.scorer.distances(vectors) / self.limits).max(axis=1))

@@ -51,12 +51,20 @@ class Gathering:
     Attributes:
         rows: (n, channels), oldest first; NaN where missing.
         first_ns: end of the first.
+        least_rows: so many are needed.
         refused: why the last attempt to learn failed, empty where none did.
     """
 
     rows: NDArray[np.float32]
     first_ns: int
+    least_rows: int
     refused: str = ""
+
+    def share(self, end_ns: int, learning_s: float) -> float:
+        """Return how far learning is, 0 to 1, at this time."""
+        rows = int(np.isfinite(self.rows).all(axis=1).sum())
+        spent = (end_ns - self.first_ns) / 1e9 / learning_s if learning_s > 0.0 else 1.0
+        return max(0.0, min(rows / self.least_rows, spent, 1.0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +113,7 @@ class StreamMemory:
         for number, (name, known) in enumerate(self.places.items()):
             names.append(name)
             if isinstance(known, Gathering):
-                gathered[name] = [known.first_ns, known.refused]
+                gathered[name] = [known.first_ns, known.least_rows, known.refused]
                 arrays[f"{number}/rows"] = known.rows
             else:
                 arrays[f"{number}/detector"], arrays[f"{number}/state"] = known.data, known.state.to_bytes()
@@ -122,8 +130,7 @@ def stream_from_bytes(name: str, data: bytes) -> StreamMemory:
     places: dict[str, Gathering | Learnt] = {}
     for number, place in enumerate(fields.value("places")):
         if place in fields.value("gathered"):
-            first_ns, refused = fields.value("gathered")[place]
-            places[place] = Gathering(fields.array(f"{number}/rows"), first_ns, refused)
+            places[place] = Gathering(fields.array(f"{number}/rows"), *fields.value("gathered")[place])
             continue
         fitted = fields.nested(f"{number}/detector")
         detector = STREAM_DETECTORS[name].from_bytes(fitted)
@@ -180,7 +187,8 @@ class Stream:
         self._hop_ns = hop_samples / sample_rate_hz * 1e9
         self._hops = max(1, round(self.kind.least_row_s * 1e9 / self._hop_ns))
         own = self.kind.learning_rows(options)
-        self.least_rows: Final = max(own.least, min(math.ceil(learning_windows / self._hops), own.most))
+        # Some of those that are kept may be missing.
+        self.least_rows: Final = max(own.least, min(math.ceil(learning_windows / self._hops), own.most // 2))
         self._most_rows = own.most
         self._learning_s = learning_s
         self._options = options
@@ -189,7 +197,7 @@ class Stream:
         """Return how far learning is in this state, or else where it is furthest."""
         name = operating_state if self.kind.per_phase else EVERYWHERE
         places = [memory.places[name]] if name in memory.places else list(memory.places.values())
-        shares = [1.0 if isinstance(one, Learnt) else self._share(one, end_ns) for one in places]
+        shares = [1.0 if isinstance(one, Learnt) else one.share(end_ns, self._learning_s) for one in places]
         return max(shares, default=0.0)
 
     def step(
@@ -307,19 +315,14 @@ class Stream:
         if np.isnan(row).any() and (self.kind.per_phase or known is None):
             return known
         rows = row[None] if known is None else np.concatenate([known.rows, row[None]])[-self._most_rows :]
-        known = Gathering(rows, end_ns) if known is None else replace(known, rows=rows)
-        if self._share(known, end_ns) < 1.0:
+        known = Gathering(rows, end_ns, self.least_rows) if known is None else replace(known, rows=rows)
+        if known.share(end_ns, self._learning_s) < 1.0:
             return known
         try:
             detector = self.kind.fit(known.rows, settings=self._options)
         except DetectorError as error:
-            return Gathering(known.rows[len(known.rows) // 2 :], known.first_ns, str(error))
+            return replace(known, rows=known.rows[len(known.rows) // 2 :], refused=str(error))
         return Learnt(detector, detector.to_bytes(), detector.start())
-
-    def _share(self, known: Gathering, end_ns: int) -> float:
-        rows = int(np.isfinite(known.rows).all(axis=1).sum())
-        spent = (end_ns - known.first_ns) / 1e9 / self._learning_s if self._learning_s > 0.0 else 1.0
-        return min(rows / self.least_rows, spent, 1.0)
 
 
 def _means(samples: NDArray[np.float32], pieces: int) -> NDArray[np.float32]:
