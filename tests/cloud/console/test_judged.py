@@ -132,7 +132,8 @@ def judged(plant: Plant, paths: list[str]) -> dict[str, dict[str, Any]]:
     """Return what Lighthouse says of each page, on its own settings for a desk."""
     if not paths:
         return {}
-    command = ["node", LIGHTHOUSE, npm_modules(), "/usr/bin/chromium", *(plant.address + path for path in paths)]
+    addresses = [plant.address + path for path in paths]
+    command = ["node", str(LIGHTHOUSE), str(npm_modules()), "/usr/bin/chromium", *addresses]
     answer = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
     assert answer.returncode == 0, answer.stderr[-2_000:]
     found = [json.loads(line) for line in answer.stdout.splitlines()]
