@@ -60,7 +60,7 @@ def list_alarms(
     rows = context.book.alarms(_states(state or []), machine, before, limit + 1)
     shown = rows[:limit]
     evidence = context.book.evidence_states(shown)
-    names = {row.id: machine_name(row) for row in context.book.machines()}
+    names = context.book.names_of_machines([row.machine_id for row in shown])
     last = shown[-1] if len(rows) > limit else None
     return AlarmList(
         items=[_item(row, names[row.machine_id], evidence) for row in shown],

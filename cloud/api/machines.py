@@ -43,6 +43,12 @@ STALE_AFTER_MS: Final = 5 * 60_000
 
 HEALTH_DAYS: Final = 30
 HEALTH_POINTS: Final = 60
+COARSE_POINTS: Final = 12
+"""Hours of data after which they are fine enough for a line as small as the fleet's."""
+
+LOOKED_AT_ONE_BY_ONE: Final = 100
+"""Each takes a few questions of its own; a list of a thousand new machines would wait for seconds."""
+
 DEFAULT_SPAN_DAYS: Final = 7
 
 
@@ -57,8 +63,9 @@ def list_machines(
     latest = context.trends.latest_machines()
     alarms = context.book.open_alarms()
     gateways = {gateway.id: gateway for gateway in context.book.gateways()}
+    health = _health_trends(context, [row.id for row in rows[:limit]], latest)
     items = [
-        _item(context, row, gateways[row.gateway_id], latest.get(row.id), alarms.get(row.id, ()))
+        _item(context, row, gateways[row.gateway_id], latest.get(row.id), alarms.get(row.id, ()), health[row.id])
         for row in rows[:limit]
     ]
     return MachineList(items=items, next=encode_cursor(items[-1].id) if len(rows) > limit else None)
@@ -69,12 +76,14 @@ def list_machines(
 def read_machine(context: Context, machine_id: str) -> MachineDocument:
     """Return one machine with its channels, features and facts."""
     row = context.book.machine(machine_id)
+    latest = context.trends.latest_machines().get(row.id)
     item = _item(
         context,
         row,
         context.book.gateway(row.gateway_id),
-        context.trends.latest_machines().get(row.id),
-        context.book.open_alarms().get(row.id, ()),
+        latest,
+        context.book.open_alarms(row.id).get(row.id, ()),
+        _health_trend(context, row.id, latest),
     )
     prognoses = prognosis_items(context, row)
     return MachineDocument(
@@ -168,8 +177,13 @@ def machine_name(machine: Machine) -> str:
     return machine.display_name or machine.device
 
 
-def _item(
-    context: ApiContext, row: Machine, gateway: Gateway, latest: MachineLatest | None, alarms: Sequence[Alarm]
+def _item(  # noqa: PLR0917 - one row of each table that a machine has something in
+    context: ApiContext,
+    row: Machine,
+    gateway: Gateway,
+    latest: MachineLatest | None,
+    alarms: Sequence[Alarm],
+    health: HealthTrend,
 ) -> MachineItem:
     silent = latest is None or context.now_ms() - latest.received_ms > STALE_AFTER_MS
     return MachineItem(
@@ -187,7 +201,7 @@ def _item(
         stale=silent or not (gateway.online and row.alive and context.status.broker_connected),
         open_alarms=OpenAlarms(**_counts(alarms)),
         verdict=_verdict(alarms),
-        health_trend=_health_trend(context, row.id, latest),
+        health_trend=health,
         maintenance=withheld(withholding(row.maintenance)),
     )
 
@@ -219,6 +233,24 @@ def _verdict(alarms: Sequence[Alarm]) -> Verdict | None:
         ),
     )
     return Verdict(label=first.label, sentence=first.sentence, severity=first.severity, since=iso(first.since_ms))
+
+
+def _health_trends(
+    context: ApiContext, machines: Sequence[str], latest: Mapping[str, MachineLatest]
+) -> Mapping[str, HealthTrend]:
+    """Return the last 30 days of health of each machine: of all at once where hours and days are enough."""
+    found = context.trends.recent_health(machines, context.now_ms())
+    trends: dict[str, HealthTrend] = {}
+    looked_at = 0
+    for machine_id in machines:
+        times, values = found.get(machine_id, ([], []))
+        # A machine that is new, or silent for longer, is shown from its own last data, and finer.
+        if len(times) < COARSE_POINTS and machine_id in latest and looked_at < LOOKED_AT_ONE_BY_ONE:
+            looked_at += 1
+            trends[machine_id] = _health_trend(context, machine_id, latest[machine_id])
+        else:
+            trends[machine_id] = HealthTrend(t_ms=times, value=[round(value, 1) for value in values])
+    return trends
 
 
 def _health_trend(context: ApiContext, machine_id: str, latest: MachineLatest | None) -> HealthTrend:

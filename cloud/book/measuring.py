@@ -6,7 +6,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, defer
 
 from cloud.alarm_desk import DeskState
 from cloud.alarm_measures import Active, Annunciation
@@ -44,9 +44,9 @@ def active_alarms(engine: Engine) -> Sequence[Active]:
 
 
 def alarms_by_id(engine: Engine) -> dict[str, Alarm]:
-    """Return all alarms; there is one for each cause, however often it occurred."""
+    """Return all alarms, without their lines; there is one for each cause, however often it occurred."""
     with Session(engine) as session:
-        return {alarm.id: alarm for alarm in session.scalars(select(Alarm))}
+        return {alarm.id: alarm for alarm in session.scalars(select(Alarm).options(defer(Alarm.lines)))}
 
 
 def models_of_alarms(engine: Engine) -> dict[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import and_, func, or_, select
 from sqlalchemy.orm import Session, defer
@@ -13,9 +13,12 @@ from cloud.book.tables import Alarm, AlarmEvent, AlarmName, Audit, Counter, Evid
 from cloud.errors import NotFoundError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from sqlalchemy import Engine
+
+TIMELINE_SHOWN: Final = 500
+"""Lines of a timeline: more than anybody reads, less than a page waits for. A chattering alarm has 100,000."""
 
 
 class BookReader:
@@ -25,10 +28,19 @@ class BookReader:
         self._engine = engine
 
     def machines(self, after: str = "", limit: int = 1_000_000) -> Sequence[Machine]:
-        """Return machines in the order of their ids."""
+        """Return machines in the order of their ids, without what was measured how: that is half a page for each."""
+        facts = (Machine.channels, Machine.features, Machine.facts)
+        query = select(Machine).options(*map(defer, facts)).where(Machine.id > after).order_by(Machine.id).limit(limit)
         with Session(self._engine) as session:
-            query = select(Machine).where(Machine.id > after).order_by(Machine.id).limit(limit)
             return session.scalars(query).all()
+
+    def names_of_machines(self, machine_ids: Collection[str]) -> Mapping[str, str]:
+        """Return what people call machines, by id."""
+        query = select(Machine.id, func.coalesce(func.nullif(Machine.display_name, ""), Machine.device)).where(
+            Machine.id.in_(set(machine_ids))
+        )
+        with Session(self._engine) as session:
+            return dict(session.execute(query).all())
 
     def machine(self, machine_id: str) -> Machine:
         """Return one machine.
@@ -64,11 +76,14 @@ class BookReader:
                 raise NotFoundError("gateway", gateway_id)
             return gateway
 
-    def open_alarms(self) -> Mapping[str, Sequence[Alarm]]:
-        """Return the alarms that want something from somebody, by machine."""
+    def open_alarms(self, machine_id: str | None = None) -> Mapping[str, Sequence[Alarm]]:
+        """Return the alarms that want something from somebody, by machine, without their lines."""
+        query = select(Alarm).options(defer(Alarm.lines)).where(Alarm.state.in_(OPEN_STATES))
+        if machine_id is not None:
+            query = query.where(Alarm.machine_id == machine_id)
         with Session(self._engine) as session:
             found: dict[str, list[Alarm]] = defaultdict(list)
-            for alarm in session.scalars(select(Alarm).where(Alarm.state.in_(OPEN_STATES))):
+            for alarm in session.scalars(query):
                 found[alarm.machine_id].append(alarm)
             return found
 
@@ -102,11 +117,12 @@ class BookReader:
                 raise NotFoundError("alarm", alarm_id)
             return alarm
 
-    def timeline(self, alarm_id: str) -> Sequence[AlarmEvent]:
-        """Return the timeline of an alarm, oldest first."""
-        query = select(AlarmEvent).where(AlarmEvent.alarm_id == alarm_id).order_by(AlarmEvent.at_ms, AlarmEvent.key)
+    def timeline(self, alarm_id: str, limit: int = TIMELINE_SHOWN) -> Sequence[AlarmEvent]:
+        """Return the timeline of an alarm, oldest first; of a long one what happened last."""
+        newest_first = AlarmEvent.at_ms.desc(), AlarmEvent.key.desc()
+        query = select(AlarmEvent).where(AlarmEvent.alarm_id == alarm_id).order_by(*newest_first).limit(limit)
         with Session(self._engine) as session:
-            return session.scalars(query).all()
+            return session.scalars(query).all()[::-1]
 
     def evidence_states(self, alarms: Sequence[Alarm]) -> Mapping[str, str]:
         """Return for alarms that have evidence whether it is complete or partial, by alarm id."""

@@ -196,7 +196,7 @@ class AlarmOccurrence(Base):
     edge_id: Mapped[str] = mapped_column(String(64), primary_key=True)
     occurrence: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     alarm_id: Mapped[str] = mapped_column(ForeignKey("alarm.id"), index=True)
-    since_ms: Mapped[int]
+    since_ms: Mapped[int] = mapped_column(index=True)
     returned_ms: Mapped[int | None]
     severity: Mapped[str] = mapped_column(String(16))
 
@@ -216,6 +216,8 @@ class AlarmReportRow(Base):
     late: Mapped[bool]
     document: Mapped[dict[str, Any]]
 
+    __table_args__ = (Index("ix_alarm_report_machine_id_end_ms", "machine_id", "end_ms"),)
+
 
 class AlarmEvent(Base):
     """One line of an alarm's timeline."""
@@ -223,11 +225,13 @@ class AlarmEvent(Base):
     __tablename__ = "alarm_event"
 
     key: Mapped[int] = mapped_column(AUTO_KEY, primary_key=True)
-    alarm_id: Mapped[str] = mapped_column(ForeignKey("alarm.id"), index=True)
+    alarm_id: Mapped[str] = mapped_column(ForeignKey("alarm.id"))
     at_ms: Mapped[int]
     who: Mapped[str]
     what: Mapped[str] = mapped_column(String(32))
     detail: Mapped[str]
+
+    __table_args__ = (Index("ix_alarm_event_alarm_id_at_ms", "alarm_id", "at_ms"),)
 
 
 class Evidence(Base):

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from cloud.configuration import RetentionSettings
     from cloud.trends.influx_history import Rolled
     from cloud.trends.influx_settings import InfluxAccess
+    from cloud.trends.recent import HealthPoints
     from cloud.trends.store import AlarmEvent, Reading, StoredSummary, Trend, TrendSeries
 
 CARDINALITY: Final = "cardinality"
@@ -359,6 +360,10 @@ class InfluxTrendStore:
     def trend(self, asset_id: str, names: Sequence[str], from_ms: int, to_ms: int, points: int) -> Trend:
         """Return features and vitals of a machine in [from_ms, to_ms) in at most `points` points each."""
         return self._reader.trend(asset_id, names, from_ms, to_ms, points)
+
+    def recent_health(self, asset_ids: Sequence[str], until_ms: int) -> Mapping[str, HealthPoints]:
+        """Return the health of machines in the month before a time, coarsely, by asset id."""
+        return self._reader.recent_health(asset_ids, until_ms)
 
     def span_ms(self, asset_id: str) -> tuple[int, int] | None:
         """Return start of the oldest and end of the newest summary of a machine, or None."""

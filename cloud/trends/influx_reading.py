@@ -23,6 +23,7 @@ from cloud.trends.influx_lines import (
     identifier,
     literal,
 )
+from cloud.trends.recent import in_pairs, recent_points, recent_span
 from cloud.trends.rollups import Points, into_buckets
 from cloud.trends.shaping import (
     Asked,
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from cloud.trends.influx_server import InfluxServer, Series
+    from cloud.trends.recent import HealthPoints
 
 DAY_MS: Final = GRAIN_MS[Grain.DAY]
 ROWS_PER_POINT: Final = 24
@@ -85,6 +87,28 @@ class InfluxReader:
         """Return how many metrics of gateways are stored."""
         (tables,) = self._server.ask([f"SHOW SERIES EXACT CARDINALITY ON {self._daily[:-2]} FROM metric"])
         return sum(int(row[-1]) for table in tables for row in table.rows)
+
+    def recent_health(self, asset_ids: Sequence[str], until_ms: int) -> Mapping[str, HealthPoints]:
+        """Return the health of machines in the month before a time, coarsely, by asset id."""
+        asked = set(asset_ids)
+        first_ms, hours_ms = recent_span(until_ms)
+        wanted = ", ".join(identifier("health_index" + end) for end in ("", MIN, MAX, COUNT))
+        questions = [
+            f'SELECT {wanted} FROM {bucket}"{grain}", {bucket}"{grain}_other" WHERE {_span(*span)} GROUP BY asset'  # noqa: S608 - names are ours
+            for grain, bucket, span in (
+                ("day", self._daily, (first_ms, hours_ms)),
+                ("hour", self._hourly, (hours_ms, until_ms)),
+            )
+        ]
+        rows: list[tuple[str, int, float, float]] = []
+        for grain, tables in zip((Grain.DAY, Grain.HOUR), self._server.ask(questions), strict=True):
+            for table in (one for one in tables if one.tags["asset"] in asked):
+                at = _positions(table)
+                for row in table.rows:
+                    start_ms = row[0] // NS_PER_MS
+                    bucket_ms = in_pairs(start_ms, hours_ms) if grain is Grain.DAY else start_ms
+                    rows.append((table.tags["asset"], bucket_ms, *_vital(row, at, "health_index", grain)[:2]))
+        return recent_points(rows)
 
     def span_ms(self, asset_id: str) -> tuple[int, int] | None:
         """Return start of the oldest and end of the newest summary of a machine, or None."""

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cloud.errors import DataDirectoryError, StoreError
+from cloud.trends.recent import PAIR_MS, recent_span
 from cloud.trends.rollups import ROLLUP, Points, into_buckets
 from cloud.trends.shaping import Asked, Row, bounded, joined, points_of, series_of, shaped, steady_where_possible
 from cloud.trends.sqlite_schema import SCHEMA, SCHEMA_VERSION
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from cloud.configuration import RetentionSettings
+    from cloud.trends.recent import HealthPoints
     from cloud.trends.store import AlarmEvent, MachinePlace
 
 DAY_MS = 86_400_000
@@ -171,6 +173,30 @@ class SqliteTrendStore:
             "SELECT name, unit, time_ms, value, text, quality FROM series WHERE source = ? ORDER BY name", (source,)
         )
         return [LatestReading(*row) for row in rows]
+
+    def recent_health(self, asset_ids: Sequence[str], until_ms: int) -> Mapping[str, HealthPoints]:
+        """Return the health of machines in the month before a time, coarsely, by asset id."""
+        first_ms, hours_ms = recent_span(until_ms)
+        pair = "? - (? - start_ms + ?) / ? * ?", (hours_ms, hours_ms, PAIR_MS - 1, PAIR_MS, PAIR_MS)
+        found: dict[str, HealthPoints] = {}
+        for (bucket, values), grain, span in (
+            (pair, Grain.DAY, (first_ms, hours_ms)),
+            (("start_ms", ()), Grain.HOUR, (hours_ms, until_ms)),
+        ):
+            # CROSS JOIN keeps SQLite from reading the whole history: for each machine one short stretch of the key.
+            rows = self._query(
+                f"SELECT asset_id, {bucket}, sum(health_total) / sum(health_n)"  # noqa: S608 - the text is ours
+                " FROM asset CROSS JOIN vital ON vital.asset = asset.key AND grain = ?"
+                " AND start_ms >= ? AND start_ms < ? WHERE asset_id IN (SELECT value FROM json_each(?))"
+                " GROUP BY asset.key, 2 HAVING sum(health_n) > 0 ORDER BY asset.key, 2",
+                (*values, grain.value, *span, json.dumps(list(asset_ids))),
+            )
+            for asset_id, start_ms, mean in rows:
+                if (points := found.get(asset_id)) is None:
+                    points = found[asset_id] = [], []
+                points[0].append(start_ms)
+                points[1].append(mean)
+        return found
 
     def span_ms(self, asset_id: str) -> tuple[int, int] | None:
         """Return start of the oldest and end of the newest summary of a machine, or None."""

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from cloud.trends.recent import HealthPoints
     from models.contract.records import AlarmReport, Summary
 
 SCORE: Final = "score"
@@ -226,6 +227,10 @@ class TrendStore(Protocol):
 
     def trend(self, asset_id: str, names: Sequence[str], from_ms: int, to_ms: int, points: int) -> Trend:
         """Return features (and `VITALS`) of a machine in [from_ms, to_ms) in at most `points` points each."""
+        ...
+
+    def recent_health(self, asset_ids: Sequence[str], until_ms: int) -> Mapping[str, HealthPoints]:
+        """Return the health of machines in the month before a time, coarsely (`cloud.trends.recent`), by asset id."""
         ...
 
     def span_ms(self, asset_id: str) -> tuple[int, int] | None:
