@@ -53,7 +53,11 @@ if TYPE_CHECKING:
     from cloud.notifying.plan import Plan
 
 POSITION: Final = "timeline"
-LINES_AT_ONCE: Final = 500
+LINES_AT_ONCE: Final = 50
+"""Of the timeline in one transaction: a flood keeps ingest and people from writing for moments, not for seconds."""
+
+CASES_LOOKED_AT: Final = 100
+"""Back to the last raise: an alarm does not get worse more often than that in one occurrence."""
 
 CLOCK_BACK_MS: Final = 60_000
 """A clock is disciplined by seconds; a minute back means that it was set."""
@@ -304,7 +308,7 @@ def _told_before(session: Session, alarm_id: str) -> Priority | None:
     """Return the highest priority at which people were told since the alarm was last raised."""
     told = []
     query = select(NotificationCase).where(NotificationCase.alarm_id == alarm_id).order_by(NotificationCase.key.desc())
-    for case in session.scalars(query.limit(LINES_AT_ONCE)):
+    for case in session.scalars(query.limit(CASES_LOOKED_AT)):
         if case.withheld is None:
             told.append(Priority(case.priority))
         if case.cause in {Cause.RAISED, Cause.RAISED_AGAIN}:

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import func, select
+from sqlalchemy import and_, func, or_, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
@@ -169,12 +169,14 @@ def _counts(session: Session, target: str, states: Mapping[str, int]) -> TargetC
     of_target = Notification.target == target
     newest = select(func.max(Notification.finished_ms)).where(of_target, Notification.state == Delivery.DELIVERED)
     delivered_ms = session.scalar(newest)
-    is_troubled = (Notification.problem != "", Notification.state != Delivery.DELIVERED)
-    troubled = select(Notification.problem).where(of_target, *is_troubled).order_by(Notification.key.desc()).limit(1)
+    # What failed before the last success is history of the messages, not trouble of the target.
+    still = Notification.state.in_((Delivery.WAITING, Delivery.SENDING))
+    since = and_(Notification.state == Delivery.FAILED, Notification.finished_ms > (delivered_ms or 0))
+    troubled = select(Notification.problem).where(of_target, Notification.problem != "", or_(still, since))
     return TargetCounts(
         waiting=states.get(Delivery.WAITING, 0) + states.get(Delivery.SENDING, 0),
         delivered=states.get(Delivery.DELIVERED, 0),
         failed=states.get(Delivery.FAILED, 0),
         delivered_ms=delivered_ms,
-        problem=session.scalar(troubled) or "",
+        problem=session.scalar(troubled.order_by(Notification.key.desc()).limit(1)) or "",
     )

@@ -55,6 +55,7 @@ class Notification(Base):
     __table_args__ = (
         Index("ix_notification_state_target_next_try_ms", "state", "target", "next_try_ms"),
         Index("ix_notification_target_created_ms", "target", "created_ms"),
+        Index("ix_notification_target_state_finished_ms", "target", "state", "finished_ms"),
     )
 
 

@@ -248,11 +248,11 @@ class Notifier:
                 planned = plan_messages(self._office.engine, self._plan, now_ms, self._latest_ms)
                 self._latest_ms = now_ms if planned.clock_back_ms else max(self._latest_ms, now_ms)
                 self.status.clock_back_ms += planned.clock_back_ms
+                for name in due_targets(self._office.engine, now_ms):
+                    if (courier := self._couriers.get(name)) is not None:
+                        courier.wake()
                 if planned.lines < LINES_AT_ONCE:
                     break
-            for name in due_targets(self._office.engine, now_ms):
-                if (courier := self._couriers.get(name)) is not None:
-                    courier.wake()
             for courier in self._couriers.values():
                 courier.say_if_hanging()
             self.status.problem = None

@@ -10,6 +10,7 @@ import { mark } from "./signs.js";
 
 const SHOWN = 100;
 const WITHHELD_SHOWN = 30;
+const WEEK_MS = 7 * 86_400_000;
 const AFTER_TEST_MS = [300, 1_000, 3_000, 8_000]; // when to look what became of a test
 
 const KINDS = { alarm: "Alarm", escalation: "Escalation", digest: "Digest", test: "Test" };
@@ -118,13 +119,13 @@ function withheldRow(item, at) {
   );
 }
 
-function sentence({ enabled, problem, targets }) {
+function sentence({ enabled, problem, targets, items }) {
   if (!enabled) return "Nobody is told of anything.";
   if (problem) return `Messages wait: ${problem}.`;
-  const failed = targets.reduce((sum, target) => sum + target.failed, 0);
+  const failed = items.filter((message) => message.state === "failed" && Date.now() - Date.parse(message.finished) < WEEK_MS).length;
   const troubled = targets.filter((target) => target.configured && target.problem);
   if (troubled.length) return `${plural(troubled.length, "target does", "targets do")} not take messages: ${troubled.map((target) => target.name).join(", ")}.`;
-  if (failed) return `${plural(failed, "message was", "messages were")} given up.`;
+  if (failed) return `${plural(failed, "message was", "messages were")} given up this week.`;
   const waiting = targets.reduce((sum, target) => sum + target.waiting, 0);
   return waiting ? `${plural(waiting, "message waits", "messages wait")} for its time.` : "Everything was delivered.";
 }

@@ -48,6 +48,9 @@ def upgrade() -> None:
             "ix_notification_state_target_next_try_ms", ["state", "target", "next_try_ms"], unique=False
         )
         batch_op.create_index("ix_notification_target_created_ms", ["target", "created_ms"], unique=False)
+        batch_op.create_index(
+            "ix_notification_target_state_finished_ms", ["target", "state", "finished_ms"], unique=False
+        )
 
     op.create_table(
         "notification_position",
