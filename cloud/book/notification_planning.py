@@ -284,7 +284,11 @@ def _read(session: Session, line: AlarmEvent, alarm: Alarm, now_ms: int) -> _Tol
 def _is_worse(detail: str) -> bool:
     """Return whether `watch → danger` goes up."""
     ranks = list(Severity)
-    before, after = (Severity(word) for word in detail.split(" → "))
+    try:
+        before, after = (Severity(word) for word in detail.split(" → "))
+    except ValueError:
+        # Told once too often is the safe side.
+        return True
     return ranks.index(after) > ranks.index(before)
 
 

@@ -177,13 +177,20 @@ class Courier:
         return True
 
     def _hand_over(self, message: Waiting, now_ms: int) -> Outcome:
-        links = {news.alarm_id: self._office.links(news, message) for news in message.news}
         try:
+            links = {news.alarm_id: self._office.links(news, message) for news in message.news}
             written = write(message, links, self._zone, now_ms)
-            picture = self._office.picture(message) if self._pictures else None
-            return self._target.hand_over(written, picture)
+            return self._target.hand_over(written, self._picture(message))
         except PlantpulseError as error:
             return Outcome(Ending.REFUSED, str(error))
+        except Exception as error:  # noqa: BLE001 - a courier that dies of one message delivers no other
+            return Outcome(Ending.REFUSED, f"broke off ({type(error).__name__})")
+
+    def _picture(self, message: Waiting) -> bytes | None:
+        try:
+            return self._office.picture(message) if self._pictures else None
+        except Exception:  # noqa: BLE001 - a message without its picture is better than none
+            return None
 
 
 class Notifier:

@@ -136,6 +136,39 @@ def test_what_does_not_come_back_within_its_time_says_so_while_it_hangs(tmp_path
         released.set()
 
 
+def test_a_message_that_breaks_its_courier_is_told_and_the_next_one_is_delivered(tmp_path):
+    class Fragile:
+        """A target with a defect that one message meets."""
+
+        timeout_s = 1.0
+        taken = 0
+
+        def hand_over(self, _written, _picture):
+            self.taken += 1
+            if self.taken == 1:
+                raise ZeroDivisionError
+            return Outcome(Ending.DELIVERED)
+
+    settings = settings_for(hook("fragile", "http://127.0.0.1:1/"))
+    with bench(tmp_path / "cloud", now_ms()) as cloud:
+        notifier = Notifier(Office(cloud.engine, settings, bytes(32), now_ms), {"fragile": Fragile()})
+        notifier.take_up()
+        for _ in range(2):
+            enqueue_test(cloud.engine, "fragile", "A. Nowak", now_ms())
+        stop = threading.Event()
+        thread = threading.Thread(target=notifier.run, args=(stop,))
+        thread.start()
+        wait_until(lambda: target_counts(cloud.engine)["fragile"].delivered == 2)
+        stop.set()
+        thread.join(20)
+        first = notifications(cloud.engine, [], None, None, 2)[1]
+        attempts = notification(cloud.engine, first.id)[1]
+        assert [(one.outcome, one.problem) for one in attempts] == [
+            ("refused", "broke off (ZeroDivisionError)"),
+            ("delivered", ""),
+        ]
+
+
 def test_a_refusal_is_tried_again_with_the_same_key_and_everything_is_in_the_log(tmp_path):
     with web_server(lambda count: 503 if count == 1 else 201) as web:
         with running(tmp_path / "cloud", settings_for(hook("orders", web.address))) as desk:
