@@ -81,8 +81,9 @@ def shaped(asked: Asked, grain: Grain, vitals: list[Row], features: Mapping[str,
 
 def steady_where_possible(rows: list[Row]) -> list[Row]:
     """Leave out other states from every bucket (row[1]) that has steady running (row[4])."""
-    steady = {row[1] for row in rows if is_steady(row[4])}
-    return [row for row in rows if row[1] not in steady or is_steady(row[4])]
+    running = {state for state in {row[4] for row in rows} if is_steady(state)}
+    steady = {row[1] for row in rows if row[4] in running}
+    return [row for row in rows if row[4] in running or row[1] not in steady]
 
 
 def joined(pieces: Sequence[Points]) -> Points:
@@ -130,7 +131,8 @@ def states(rows: list[Row], bucket_ms: int, shown_ms: int) -> StateStrip:
         if heard_until is not None and bucket > heard_until + 2 * shown_ms:
             times.append(heard_until)
             values.append(None)
-        state = max(windows[bucket], key=lambda name: windows[bucket][name])
+        inside = windows[bucket]
+        state = next(iter(inside)) if len(inside) == 1 else max(inside, key=inside.__getitem__)
         if not values or values[-1] != state:
             times.append(bucket)
             values.append(state)
