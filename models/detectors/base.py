@@ -168,12 +168,7 @@ class StreamDetector(Protocol[State]):
         ...
 
     def interrupted(self, state: State, lost_rows: int) -> State:
-        """Return the state after a break in the rows.
-
-        Args:
-            state: before it.
-            lost_rows: so many were lost; 0 where the phase was another one meanwhile.
-        """
+        """Return the state after so many rows were lost."""
         ...
 
     def step(self, state: State, rows: NDArray[np.floating], *, in_alarm: bool) -> tuple[State, StreamScores]:

@@ -31,7 +31,6 @@ from models.detectors.base import LearningRows, Persistence, StreamScores
 from models.detectors.calibration import LARGEST_GROWTH, USUAL_WINDOWS
 from models.detectors.errors import DetectorError
 from models.detectors.scaling import MAD_TO_SIGMA
-from models.frozen import replace
 from models.state_bytes import pack, unpack
 
 if TYPE_CHECKING:
@@ -189,8 +188,8 @@ class Tracking:
         return self.usual
 
     def interrupted(self, state: TrackingState, lost_rows: int) -> TrackingState:  # noqa: ARG002 - see below
-        """Return the state after a break: the means begin anew, however long it was; what is normal stays."""
-        return replace(state, recent=np.empty((0, self.judged.size)))
+        """Return the state after lost rows: the others follow each other whatever was between, as when learnt."""
+        return state
 
     def step(
         self, state: TrackingState, rows: NDArray[np.floating], *, in_alarm: bool

@@ -5,8 +5,9 @@ detector that was chosen (`models.detectors.table.STREAM_DETECTORS`), in this or
 
 1. each new stretch of samples (a *hop*, the distance of two windows) becomes its mean, missing where less than half of
    it is there; a row is one of them, or the mean of as many as the detector asks for,
-2. a detector of levels has a *place* of its own in each phase and begins its means anew when the phase begins; one of
-   patterns has one place for all phases. Lost rows and those of a machine that is off are missing in a pattern,
+2. a detector of levels has a *place* of its own in each phase, whose rows follow each other whatever was between them:
+   phases of minutes would never fill its means otherwise. One of patterns has one place for all phases; lost rows and
+   those of a machine that is off are missing in it,
 3. rows are collected, the newest ones of a bounded number, until there are enough and the learning time is over; then
    the detector is fitted. Rows that it cannot learn from are said (`Gathering.refused`), half of them dropped, and it
    goes on,
@@ -226,7 +227,7 @@ class Stream:
         if not follows:
             memory = self._after_gap(memory, end_ns - round(pieces * self._hop_ns))
         if self.kind.per_phase and (place != memory.place or not follows):
-            memory = self._begun_anew(memory, place)
+            memory = replace(memory, sums=(), counts=(), hops=0, score=None)
         heard = None
         if place is not None:
             if operating_state == OFF:
@@ -261,15 +262,6 @@ class Stream:
             nothing = np.full((lost, self._channels), np.nan, np.float32)
             places = {EVERYWHERE: replace(known, rows=np.concatenate([known.rows, nothing])[-self._most_rows :])}
         return replace(memory, places=places, sums=(), counts=(), hops=total % self._hops)
-
-    def _begun_anew(self, memory: StreamMemory, place: str | None) -> StreamMemory:
-        """Return the memory at the beginning of a phase."""
-        memory = replace(memory, sums=(), counts=(), hops=0, score=None)
-        known = None if place is None else memory.places.get(place)
-        if place is None or not isinstance(known, Learnt):
-            return memory
-        begun = replace(known, state=known.detector.interrupted(known.state, 0))
-        return replace(memory, places={**memory.places, place: begun})
 
     def _with_hop(
         self, memory: StreamMemory, mean: NDArray[np.float32]

@@ -96,6 +96,18 @@ def test_thirty_days_of_openings_defrosts_and_deliveries_raise_no_alarm_of_any_k
     assert np.mean(np.array(scored) > 1.0) < 0.01
 
 
+def test_a_week_of_them_is_nothing_new_for_detectors_of_slow_series_either():
+    """Levels in phases of minutes, and a pattern over all phases that takes four and a half days to learn."""
+    settings = _settings(detectors=("tracking", "discord"), rules=())
+    state, told, outcomes = _run(ProcessPipeline(settings), _windows(_days(ColdRoom(RoomPhysics(seed=25)), 7)))
+    assert told == []
+    assert outcomes[-1].learning_progress == 1.0
+    assert state.streams["tracking"].places.keys() == {"steady/default", "steady/cooling", "steady/defrost"}
+    late = outcomes[5 * 1_440 :]
+    assert sum(one.score is not None for one in late) > 0.9 * len(late)
+    assert len(state.to_bytes()) < 30_000
+
+
 @pytest.mark.parametrize(
     ("hour", "when"), [(2.05, "night"), (15.05, "in a defrost"), (15.5, "after a defrost"), (9.0, "busy morning")]
 )

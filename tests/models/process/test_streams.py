@@ -83,16 +83,26 @@ def test_levels_have_a_place_in_each_phase_and_patterns_one_for_all():
         assert memory.places.keys() == places
 
 
-def test_levels_begin_anew_with_their_phase_and_a_machine_that_is_off_is_missing_in_a_pattern():
+def test_levels_of_a_phase_go_on_where_it_was_left():
+    """Phases of ten rows fill a mean of thirty; between them nothing is judged."""
     stream = _stream("tracking")
     memory, heard = _fed(stream, _noise(400))
     assert heard
-    memory, heard = _fed(stream, _noise(10), memory, first=398, state=TRANSIENT)
-    assert (heard, memory.score) == ({}, None)
-    # The long mean of thirty rows has to fill again.
-    _, heard = _fed(stream, _noise(60, seed=8), memory, first=406)
-    assert min(heard) == 2 + 30
+    judged = []
+    for number in range(6):
+        first = 398 + 22 * number
+        memory, heard = _fed(stream, _noise(12) + 5.0, memory, first=first, state=TRANSIENT)
+        assert (heard, memory.score) == ({}, None)
+        moved = _noise(12, seed=8 + number) + np.array([0.0, 1.0])
+        memory, heard = _fed(stream, moved, memory, first=first + 10)
+        assert len(heard) == 10
+        judged.append(max(row.score for row in heard.values()))
+    # What moved is seen, what was in between is not.
+    assert judged[-1] > 1.0
+    assert heard[12].channel == 1
 
+
+def test_a_machine_that_is_off_is_missing_in_a_pattern():
     stream = _stream("discord")
     memory, heard = _fed(stream, _noise(6 * 60))
     assert heard
