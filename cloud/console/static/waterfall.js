@@ -7,7 +7,7 @@ import { fixed, ms, number, plural, time, unitWords } from "./format.js";
 import { numberTicks } from "./ticks.js";
 
 const MARGIN = { l: 128, r: 20, t: 8, b: 40 };
-const ROW_PIXELS = { least: 5, most: 18 };
+const ROW_PIXELS = { least: 5, most: 26 };
 const HEIGHT = 300;
 const RANGE_DB = { least: 20, most: 60 }; // below the highest level; a 16-bit sensor has little to say further down
 const GROUND = 1.1; // times the median level is white: what is everywhere is ground
