@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import HTMLResponse
@@ -18,6 +18,9 @@ from cloud.console.acknowledge import mount_acknowledge_page
 from cloud.console.assets import Assets
 from cloud.permissions import Action
 from models.diagnosis.iso20816 import BOUNDARIES_MM_S
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 ALLOWED: Final = {
     "default-src": "'none'",
@@ -107,18 +110,24 @@ def mount(app: FastAPI) -> None:
             static=f"/static/{assets.version}", section=page.section, zone_limits=ZONE_LIMITS
         )
         _add_page(app, page, body)
-    mount_acknowledge_page(app, environment, f"/static/{assets.version}", PAGE_HEADERS)
+    mount_acknowledge_page(app, environment, f"/static/{assets.version}", _headers(ALLOWED))
     _add_assets(app, assets)
+
+
+def _headers(allowed: Mapping[str, str]) -> dict[str, str]:
+    """Return the headers of a page that is allowed so much."""
+    policy = "; ".join(f"{what} {sources}" for what, sources in allowed.items())
+    return {"Content-Security-Policy": policy, **PAGE_HEADERS}
 
 
 def _add_page(app: FastAPI, page: Page, body: str) -> None:
     # A shell is the same for every visitor and every id, so it is rendered once, at start.
     allowed = ALLOWED_WITH_CHARTS if page.template in CHARTS else ALLOWED
-    policy = "; ".join(f"{what} {sources}" for what, sources in allowed.items())
+    headers = _headers(allowed)
 
     @permission(page.action, is_page=True)
     async def shell() -> HTMLResponse:
-        return HTMLResponse(body, headers={"Content-Security-Policy": policy, **PAGE_HEADERS})
+        return HTMLResponse(body, headers=headers)
 
     app.add_api_route(page.path, shell, methods=["GET"], include_in_schema=False, name=f"console {page.template}")
 

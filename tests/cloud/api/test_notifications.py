@@ -161,6 +161,7 @@ async def test_looking_at_a_link_changes_nothing_and_pressing_the_button_acknowl
         assert "orders by link" in page.text
     assert page.headers["referrer-policy"] == "no-referrer"
     assert page.headers["cache-control"] == "no-store"
+    assert "script-src 'self'; style-src 'self';" in page.headers["content-security-policy"]
     assert desk.cloud.book.alarm(ALARM_ID).state == "unacknowledged"
     pressed = await desk.press(token)
     assert pressed.status_code == 200
