@@ -13,6 +13,7 @@ same numbers per operator); ISA-TR18.2.5-2012, section 6 (chattering, stale, flo
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -165,10 +166,8 @@ def measure_alarms(
         _at_most("chattering", float(len(chattering)), 0.0),
         _at_most("stale", float(len(stale)), float(STALE_ALARMS)),
     )
-    shares = {
-        priority: sum(priorities.get(one.alarm_id) == priority for one in inside) / len(inside) if inside else 0.0
-        for priority in PRIORITY_SHARES
-    }
+    told = Counter(priorities.get(one.alarm_id) for one in inside)
+    shares = {priority: told[priority] / len(inside) if inside else 0.0 for priority in PRIORITY_SHARES}
     return AlarmMeasures(
         from_ms=from_ms,
         to_ms=to_ms,

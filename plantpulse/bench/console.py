@@ -3,7 +3,8 @@
 The real cloud in a process of its own, on a book and a trend store that were filled before: by default 1,000 machines
 with 30 days of health and 100,000 occurrences of alarms. For each page: the page itself, then every answer of the API
 that it fetches before it shows anything, one after the other as its script does, cursors followed to the end. A round
-is every page once; the first round is counted, too.
+is every page once; the first round is counted, too. Beside the time on the wall stands the processor time of the cloud:
+on a busy machine it is the only one that says something about the cloud.
 
     plantpulse bench console --book postgres --url postgresql://plantpulse@127.0.0.1/empty_database
 """
@@ -68,7 +69,8 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
 
     Returns:
         `fleet_p95_ms`, `slowest_page`, `slowest_page_p95_ms`, and `pages` by name, each with `p50_ms, p95_ms, first_ms,
-        requests, kilobytes` and its slowest answer.
+        cpu_p50_ms, cpu_p95_ms, requests, kilobytes` and its slowest answer; `load`, runnable processes per core when
+        it ended.
 
     Raises:
         ConsoleBenchmarkError: the cloud did not start, or an answer was none.
@@ -78,9 +80,17 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     with contextlib.ExitStack() as stack:
         kept = arguments.keep or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="plantpulse-console-")))
         plant = _filled(kept, arguments)
-        address = stack.enter_context(_cloud(kept, arguments.url if arguments.book == "postgres" else None))
+        address, process = stack.enter_context(_cloud(kept, arguments.url if arguments.book == "postgres" else None))
         pages = _pages(plant, time.time())
-        rounds = [{name: _open(address, *page) for name, page in pages.items()} for _ in range(arguments.rounds)]
+        rounds = []
+        for _ in range(arguments.rounds):
+            used_s, opened = _used_s(process), {}
+            for name, page in pages.items():
+                answers = _open(address, *page)
+                before_s, used_s = used_s, _used_s(process)
+                opened[name] = answers, used_s - before_s
+            rounds.append(opened)
+        load = os.getloadavg()[0] / (os.cpu_count() or 1)
     found = {name: _summarised([one[name] for one in rounds]) for name in pages}
     slowest = max(found, key=lambda name: found[name]["p95_ms"])
     return {
@@ -92,6 +102,7 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
         "occurrences": plant.occurrences,
         "book": arguments.book,
         "rounds": arguments.rounds,
+        "load": load,
     }
 
 
@@ -166,18 +177,38 @@ def _timed(connection: http.client.HTTPConnection, path: str) -> tuple[float, in
     return time.perf_counter() - begun_s, len(body), body
 
 
-def _summarised(rounds: list[dict[str, tuple[float, int]]]) -> dict[str, Any]:
-    totals = [sum(seconds for seconds, _ in one.values()) * 1000 for one in rounds]
-    slowest = max(rounds[0], key=lambda ask: statistics.median(one[ask][0] for one in rounds))
+def _used_s(process: int) -> float:
+    """Return the processor time of a process with all its threads.
+
+    Source: Linux, Documentation/scheduler/sched-stats.rst, /proc/<pid>/schedstat: the first number, in ns.
+    """
+    used_ns = 0
+    for thread in Path(f"/proc/{process}/task").iterdir():
+        with contextlib.suppress(OSError):
+            used_ns += int((thread / "schedstat").read_text(encoding="ascii").split()[0])
+    return used_ns / 1e9
+
+
+def _summarised(rounds: list[tuple[dict[str, tuple[float, int]], float]]) -> dict[str, Any]:
+    answers = [one for one, _ in rounds]
+    totals = [sum(seconds for seconds, _ in one.values()) * 1000 for one in answers]
+    used = [seconds * 1000 for _, seconds in rounds]
+    slowest = max(answers[0], key=lambda ask: statistics.median(one[ask][0] for one in answers))
     return {
         "p50_ms": statistics.median(totals),
-        "p95_ms": sorted(totals)[min(len(totals) - 1, round(0.95 * len(totals)))],
+        "p95_ms": _p95(totals),
         "first_ms": totals[0],
-        "requests": len(rounds[0]),
-        "kilobytes": round(sum(size for _, size in rounds[0].values()) / 1000),
+        "cpu_p50_ms": statistics.median(used),
+        "cpu_p95_ms": _p95(used),
+        "requests": len(answers[0]),
+        "kilobytes": round(sum(size for _, size in answers[0].values()) / 1000),
         "slowest_answer": slowest,
-        "slowest_answer_p50_ms": 1000 * statistics.median(one[slowest][0] for one in rounds),
+        "slowest_answer_p50_ms": 1000 * statistics.median(one[slowest][0] for one in answers),
     }
+
+
+def _p95(values: list[float]) -> float:
+    return sorted(values)[min(len(values) - 1, round(0.95 * len(values)))]
 
 
 def _filled(directory: Path, arguments: argparse.Namespace) -> Plant:
@@ -209,8 +240,11 @@ def _filled(directory: Path, arguments: argparse.Namespace) -> Plant:
 
 
 @contextlib.contextmanager
-def _cloud(directory: Path, url: str | None) -> Iterator[tuple[str, int]]:
-    """Run the cloud; nothing is at its broker's port, which is one more thing that pages have to say."""
+def _cloud(directory: Path, url: str | None) -> Iterator[tuple[tuple[str, int], int]]:
+    """Run the cloud, give its address and process.
+
+    Nothing is at its broker's port, which is one more thing that pages have to say.
+    """
     http_port, mqtt_port = _free_port(), _free_port()
     text = _CLOUD.format(http_port=http_port, mqtt_port=mqtt_port)
     if url:
@@ -223,7 +257,7 @@ def _cloud(directory: Path, url: str | None) -> Iterator[tuple[str, int]]:
     try:
         address = ("127.0.0.1", http_port)
         _wait(address, process, log)
-        yield address
+        yield address, process.pid
     finally:
         process.send_signal(signal.SIGTERM)
         try:
