@@ -78,6 +78,7 @@ class BearingFinding:
         doubts: why not, if not.
         rival: the strongest other candidate once the lead's family is silenced, or one that the lead may be itself.
         candidates: everything that was looked for.
+        is_carried: the lead is a ball whose line is modulated once per turn of the cage.
     """
 
     lead: Candidate | None
@@ -85,6 +86,7 @@ class BearingFinding:
     doubts: tuple[Doubt, ...]
     rival: Candidate | None
     candidates: tuple[Candidate, ...]
+    is_carried: bool = False
 
 
 def carrier(lead: Candidate, evident: Sequence[Candidate], shaft_hz: float, tolerance_hz: float) -> Candidate:

@@ -130,7 +130,8 @@ def judge_bearings(
     doubts = tuple(doubt for doubt, yes in applies.items() if yes)
     if doubts == (Doubt.SHALLOW,) and lead.evidence < UNCERTAIN_EVIDENCE:
         return _without_lead(candidates)
-    return BearingFinding(lead, not doubts, doubts, rival if has_claim else neighbour or rival, candidates)
+    shown = rival if has_claim else neighbour or rival
+    return BearingFinding(lead, not doubts, doubts, shown, candidates, is_carried=carried is not None)
 
 
 def _carried(

@@ -2,7 +2,8 @@
 
 1. The sensor is bad, or nothing turns.
 2. Damage in a bearing can be named; the lines of a bearing are absolute and need no baseline. Not where its line is a
-   multiple of the turns of a gear wheel whose mesh is bad.
+   multiple of the turns of a gear wheel whose mesh is bad, unless it goes round with the cage: then it is the ball that
+   makes the wheel seem bad.
 3. The machine runs at another speed than its baseline: nothing more can be compared.
 4. Teeth: sidebands around the mesh that grew, or without a baseline are as strong as the mesh; not where more grew at
    the shaft's own orders, with the pattern of a rotor fault, and neither where about as much did.
@@ -45,7 +46,6 @@ from models.diagnosis.whose_orders import named_gear, named_rotor
 if TYPE_CHECKING:
     from models.contract.records import Diagnosis
     from models.diagnosis.bearing_doubts import BearingFinding
-    from models.diagnosis.bearing_lines import Candidate
     from models.diagnosis.circumstances import Circumstances
     from models.diagnosis.envelope_lines import FloatArray
     from models.diagnosis.fingerprint import Fingerprint
@@ -107,8 +107,9 @@ def judge_channel(row: int, name: str, samples: FloatArray, check: SensorCheck, 
         if baseline is not None and np.isnan(baseline.velocity_mm_s[row]):
             baseline = None
         gear = _bad_gear(row, samples, baseline, about)
-        if damage is not None and gear is not None and _is_of_wheel(damage.lead, gear, about):
-            damage = None
+        if gear is not None and bearings is not None and _lies_on_wheel(bearings, gear, about):
+            is_of_ball = _goes_with_cage(bearings, kinds, gear, about)
+            damage, gear = (damage, None) if is_of_ball else (None, gear)
         diagnosis = _judge(RunningChannel(row, name, kinds, bearings, damage, gear, judged_zone, baseline, about))
         if damage is not None:
             component = " or ".join(damage.places)
@@ -152,11 +153,26 @@ def _bad_gear(row: int, samples: FloatArray, baseline: Fingerprint | None, about
     return judge_gears(heard, baseline.mesh_levels(row, about.gears) if baseline is not None and comparable else None)
 
 
-def _is_of_wheel(lead: Candidate, gear: GearFinding, about: Circumstances) -> bool:
-    """Return whether a bearing's line may be a multiple of the turns of a bad wheel."""
+def _lies_on_wheel(finding: BearingFinding, gear: GearFinding, about: Circumstances) -> bool:
+    return finding.lead is not None and _is_of_wheel(finding.lead.found_hz, gear, about)
+
+
+def _is_of_wheel(line_hz: float, gear: GearFinding, about: Circumstances) -> bool:
+    """Return whether a line may be a multiple of the turns of a bad wheel."""
     wheel_hz = gear.heard.mesh_hz / gear.heard.gear.teeth
-    apart_hz = abs(lead.found_hz - round(lead.found_hz / wheel_hz) * wheel_hz)
-    return apart_hz <= max(2 * about.step_hz, WHEEL_TOLERANCE * lead.found_hz)
+    apart_hz = abs(line_hz - round(line_hz / wheel_hz) * wheel_hz)
+    return apart_hz <= max(2 * about.step_hz, WHEEL_TOLERANCE * line_hz)
+
+
+def _goes_with_cage(finding: BearingFinding, kinds: tuple[Kind, ...], gear: GearFinding, about: Circumstances) -> bool:
+    """Return whether a bearing's line goes round with its cage, whose turns are none of the wheel's.
+
+    Then the lines of a ball lie among the sidebands of the mesh, and the wheel only seems to be bad.
+    """
+    if finding.lead is None or not finding.is_carried:
+        return False
+    cage_hz = kinds[finding.lead.bearing_index].bearing.ftf * finding.lead.expected_hz / finding.lead.order
+    return not _is_of_wheel(cage_hz, gear, about)
 
 
 def _silent(row: int, name: str, check: SensorCheck, about: Circumstances) -> Diagnosis:

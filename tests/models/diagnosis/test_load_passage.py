@@ -6,11 +6,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from models.contract.vocabulary import DiagnosisLabel
 from models.diagnosis.bearing_doubts import Doubt
 from models.diagnosis.bearing_faults import judge_bearings
 from models.diagnosis.bearing_lines import Part, search
 from models.diagnosis.bearings import Bearing
+from models.diagnosis.diagnose import BearingAt, diagnose, fingerprint
 from models.diagnosis.envelope_lines import envelope_lines
+from models.diagnosis.gear_faults import Gear
 from models.diagnosis.load_passage import is_carried
 
 RATE_HZ = 12_000.0
@@ -94,3 +97,25 @@ def test_a_deeper_sideband_of_a_ball_leads_to_the_ball() -> None:
     assert finding.named
     assert finding.lead is not None
     assert finding.lead.part is Part.BALL
+
+
+def test_a_ball_whose_line_lies_on_a_wheel_does_not_make_its_teeth_bad() -> None:
+    """A ball strikes eleven times per turn of a wheel: its lines are sidebands of the mesh as well."""
+    wheel = Gear(25, 0.72)
+    bearing = Bearing("on the wheel", 5.60, 8.40, 3.98, 0.43)
+    time_s = np.arange(round(SECONDS * RATE_HZ)) / RATE_HZ
+    mesh = sum(np.cos(2 * np.pi * harmonic * 18 * SHAFT_HZ * time_s) for harmonic in (1, 2, 3))
+    ball = blows(2 * bearing.bsf, passage(bearing.ftf))
+    healthy = mesh + np.random.default_rng(9).standard_normal(time_s.size)
+    known = fingerprint(healthy[None], RATE_HZ, 60 * SHAFT_HZ, speed_measured=True, gears=[wheel])
+    report = diagnose(
+        (mesh + ball)[None],
+        RATE_HZ,
+        ["DE"],
+        speed_rpm=60 * SHAFT_HZ,
+        speed_measured=True,
+        bearings=[BearingAt(bearing)],
+        baseline=known,
+        gears=[wheel],
+    )
+    assert report.verdict.label is DiagnosisLabel.BALL
