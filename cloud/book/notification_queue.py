@@ -11,6 +11,7 @@ from uuid import uuid4
 
 from sqlalchemy import select, update
 
+from cloud.book import audit_log
 from cloud.book.notification_reading import path_of, reading
 from cloud.book.notification_tables import Notification, NotificationAttempt, NotificationCase, NotificationItem
 from cloud.book.tables import Alarm, Machine
@@ -87,6 +88,8 @@ def enqueue_test(engine: Engine, target: str, by: str, now_ms: int) -> str:
         )
         session.add(message)
         session.flush()
+        detail = {"message": message.id}
+        audit_log.append(session, at_ms=now_ms, who=by, what="notification.test", subject=target, detail=detail)
         return message.id
 
 

@@ -128,6 +128,8 @@ async def test_a_test_is_queued_by_those_who_may(desk):
     answer = await desk.client.post("/api/v1/notifications/test", json={"target": "orders"})
     assert answer.status_code == 202
     assert answer.json()["by"] == "M. Ruiz"
+    row = (await desk.get("/audit"))["items"][0]
+    assert (row["who"], row["what"], row["subject"]) == ("M. Ruiz", "notification.test", "orders")
     wrong = await desk.client.post("/api/v1/notifications/test", json={"target": "order"})
     assert wrong.status_code == 422
     assert "did you mean 'orders'?" in wrong.json()["detail"]
