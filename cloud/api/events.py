@@ -24,7 +24,7 @@ router = APIRouter(prefix="/events", tags=["events"])
 GATHER_S: Final = 0.25
 """Changes are gathered this long: a page that fetches four times a second is live enough for people."""
 
-CHECK_S: Final = 30.0
+CHECK_S: Final = 10.0
 """How long somebody who was signed out may still hear that something changed, not what."""
 
 RETRY_MS: Final = 2_000

@@ -79,10 +79,11 @@ def _show_own_sites(state: ORMExecuteState) -> None:
     gateways = select(gateway.c.id).where(gateway.c.group_name.in_(sites))
     machines = select(machine.c.id).where(machine.c.gateway_id.in_(gateways))
     state.statement = state.statement.options(
-        with_loader_criteria(Gateway, Gateway.group_name.in_(sites), include_aliases=True),
-        with_loader_criteria(Machine, Machine.gateway_id.in_(gateways), include_aliases=True),
+        # Functions of the table, because a question may ask for it under another name.
+        with_loader_criteria(Gateway, lambda table: table.id.in_(gateways), include_aliases=True),
+        with_loader_criteria(Machine, lambda table: table.gateway_id.in_(gateways), include_aliases=True),
         *(
-            with_loader_criteria(table, table.machine_id.in_(machines), include_aliases=True)
-            for table in (Alarm, Evidence, Label)
+            with_loader_criteria(owned, lambda table: table.machine_id.in_(machines), include_aliases=True)
+            for owned in (Alarm, Evidence, Label)
         ),
     )

@@ -57,8 +57,8 @@ function showOutcome() {
   const tap = (found, words) => element("button", { type: "button", onclick: () => tapped(found) }, words);
   put(
     byId("outcome-buttons"),
-    outcome || !mayDo("outcome") ? null : [told ? tap(told, `As told: ${sentenceCase(told).toLowerCase()}`) : null, tap("nothing", "Nothing"), " "],
-    button("outcome", answer),
+    outcome || !mayDo("outcome", alarm.machine) ? null : [told ? tap(told, `As told: ${sentenceCase(told).toLowerCase()}`) : null, tap("nothing", "Nothing"), " "],
+    button("outcome", answer, false, alarm.machine),
   );
 }
 

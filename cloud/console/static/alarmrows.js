@@ -36,7 +36,7 @@ export function moreUrgentFirst(a, b) {
 /** Who acknowledged it and when, or the button to do so; or who withholds it. */
 export function acknowledgement(alarm, answer) {
   if (alarm.withheld) return withheldWords(alarm.withheld);
-  if (isUnacknowledged(alarm) && mayDo("acknowledge"))
+  if (isUnacknowledged(alarm) && mayDo("acknowledge", alarm.machine))
     return element("button", { type: "button", "data-key": "acknowledge", title: "Acknowledge (a)", "aria-label": `Acknowledge: ${alarm.sentence}`, onclick: () => answer("acknowledge", alarm.id) }, "Acknowledge");
   if (!alarm.acknowledged) return NONE;
   return [

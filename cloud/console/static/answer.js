@@ -31,20 +31,20 @@ export const isUnacknowledged = (alarm) => ACTIONS.acknowledge.states.includes(a
 /** Whether it still asks for attention. */
 export const isOpen = (alarm) => OPEN.includes(alarm.state);
 
-/** Whether the person may do it. */
-export const mayDo = (action) => may(ACTIONS[action].needs);
+/** Whether the person may do it to a machine or one of its alarms. */
+export const mayDo = (action, machine = null) => may(ACTIONS[action].needs, machine);
 
-export const allows = (alarm, action) => mayDo(action) && (ACTIONS[action].states?.includes(alarm.state) ?? true);
+export const allows = (alarm, action) => mayDo(action, alarm.machine) && (ACTIONS[action].states?.includes(alarm.state) ?? true);
 
 /** A button for each thing that the state of an alarm allows this person; the first is the main one. */
 export const buttons = (alarm, act) =>
   Object.keys(ACTIONS)
-    .filter((action) => ACTIONS[action].states?.includes(alarm.state) && mayDo(action))
-    .map((action, at) => button(action, act, at === 0 && isOpen(alarm)));
+    .filter((action) => ACTIONS[action].states?.includes(alarm.state) && mayDo(action, alarm.machine))
+    .map((action, at) => button(action, act, at === 0 && isOpen(alarm), alarm.machine));
 
 /** A button, or nothing where the person may not do it. */
-export function button(action, act, isMain = false) {
-  if (!mayDo(action)) return null;
+export function button(action, act, isMain = false, machine = null) {
+  if (!mayDo(action, machine)) return null;
   const { words, key } = ACTIONS[action];
   return element("button", { type: "button", class: isMain ? "main" : "", onclick: () => act(action) }, words, key ? [" ", element("kbd", {}, key)] : null);
 }

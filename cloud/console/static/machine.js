@@ -1,7 +1,7 @@
 // Machine: is it getting worse, and why? Sentence, facts, alarms, trends, and the spectrum of a moment.
 
 import { alarmRow, moreUrgentFirst, withheldWords } from "./alarmrows.js";
-import { allows, answer as ask, answerAlarm, answerStretch, button, isOpen, isUnacknowledged } from "./answer.js";
+import { allows, answer as ask, answerAlarm, answerStretch, button, isOpen, isUnacknowledged, mayDo } from "./answer.js";
 import { get, getAll } from "./api.js";
 import { age, fact, nothing, quantity } from "./cells.js";
 import { palette } from "./charts.js";
@@ -108,7 +108,8 @@ function showHead() {
   put(byId("path"), element("a", { href: "/" }, "Fleet"), places.map((place, at) => [" / ", at < 2 ? element("a", { href: `/?${new URLSearchParams(at === 0 ? { site: place } : { site: places[0], area: place })}` }, place) : place]));
   put(byId("name"), machine.name);
   put(byId("sentence"), verdictWords());
-  put(byId("actions"), button(machine.maintenance ? "end-maintenance" : "maintain", maintain));
+  put(byId("actions"), button(machine.maintenance ? "end-maintenance" : "maintain", maintain, false, machine.id));
+  byId("label-stretch").hidden = !mayDo("label", machine.id);
   const worst = alarms.filter(isOpen).sort(moreUrgentFirst)[0];
   byId("next-step").hidden = !worst?.next_step;
   if (worst?.next_step) put(byId("next-step"), element("strong", {}, "What to do: "), worst.next_step);

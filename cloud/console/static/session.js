@@ -1,16 +1,19 @@
 // Who is signed in, and what they may: asked once a page; controls that a role may not use are not shown.
 // This hides what would be refused anyway; the cloud itself decides (cloud/permissions.py).
 
-import { get, remove } from "./api.js";
+import { get, getAll, remove } from "./api.js";
 import { byId, element, put } from "./dom.js";
 
 let person = null;
 let asked = null;
+const siteOf = new Map(); // by machine; filled for those only who are not the same at every site
 
 /** Resolve once it is known who is signed in. */
 export function known() {
   asked ??= get("/session").then(
-    (answer) => {
+    async (answer) => {
+      const isMixed = Object.keys(answer.person?.roles ?? {}).length > 1;
+      for (const gateway of isMixed ? await getAll("/gateways") : []) for (const machine of gateway.machines) siteOf.set(machine, gateway.group);
       person = answer.person;
       show();
     },
@@ -22,8 +25,12 @@ export function known() {
   return asked;
 }
 
-/** Whether the person may do something at one site at least; nothing before it is known who they are. */
-export const may = (action) => person?.may.includes(action) ?? false;
+/** Whether the person may do something to a machine, without one: at one site at least; nothing before they are known. */
+export function may(action, machine = null) {
+  if (person === null) return false;
+  if (machine === null || !siteOf.size) return person.may.includes(action);
+  return ["*", siteOf.get(machine)].some((site) => person.may_at[site]?.includes(action));
+}
 
 /** The person's name, roles by site, and how they are known. */
 export const me = () => person;

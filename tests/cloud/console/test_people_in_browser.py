@@ -117,6 +117,7 @@ def test_a_viewer_sees_everything_and_can_press_nothing(browser: Browser, plant:
         expect(page.locator("#outcome-buttons button")).to_have_count(0)
         page = visitor.open(f"/machines/{machine}")
         expect(page.get_by_role("button", name="In maintenance")).to_have_count(0)
+        expect(page.locator("#label-stretch")).to_be_hidden()
         for name in ("Users", "Audit"):
             expect(page.get_by_role("link", name=name, exact=True)).to_be_hidden()
 
@@ -164,6 +165,19 @@ def test_somebody_of_one_site_sees_that_site_only(browser: Browser, guarded: Pla
         assert page.locator("#gateways tbody th a").all_inner_texts() == ["line-4-plc"]
         page.goto(f"{guarded.address}/")
         expect(page.locator("body")).not_to_contain_text(WORN)
+
+
+def test_a_role_shows_its_controls_at_its_site_only(browser: Browser, plant: Plant, guarded: Plant) -> None:
+    machine = plant.machine_named(WORN)
+    grants = {"demo-plant": "viewer", "packaging": "engineer"}
+    with _somebody(browser, guarded, "Z. Zwei", **grants) as visitor:
+        page = visitor.open(f"/machines/{machine}")
+        expect(page.locator("#who")).to_contain_text("viewer in demo-plant, engineer in packaging")
+        assert page.locator("#actions button").count() == 0
+        assert page.locator("#alarms tbody button").count() == 0
+    with _somebody(browser, guarded, "Z. Zwei", **(grants | {"demo-plant": "technician"})) as visitor:
+        page = visitor.open(f"/machines/{machine}")
+        expect(page.get_by_role("button", name="In maintenance")).to_be_visible()
 
 
 def test_the_audit_is_filtered_in_the_address_and_exported(browser: Browser, guarded: Plant) -> None:
