@@ -8,6 +8,8 @@ minutes in InfluxDB: it reads single columns, so summaries themselves are cheap 
 from __future__ import annotations
 
 import json
+from itertools import repeat
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -25,19 +27,14 @@ from cloud.trends.influx_lines import (
 )
 from cloud.trends.recent import in_pairs, recent_points, recent_span
 from cloud.trends.rollups import Points, into_buckets
-from cloud.trends.shaping import (
-    Asked,
-    Row,
-    bounded,
-    points_of,
-    series_of,
-    shaped,
-    steady_where_possible,
-)
+from cloud.trends.shaping import Asked, Row, bounded, points_of, series_of, shaped
 from cloud.trends.store import GRAIN_MS, Grain, LatestReading, MachineLatest, Trend, TrendSeries
+from models.contract.vocabulary import is_steady
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from numpy.typing import NDArray
 
     from cloud.trends.influx_server import InfluxServer, Series
     from cloud.trends.recent import HealthPoints
@@ -46,6 +43,8 @@ DAY_MS: Final = GRAIN_MS[Grain.DAY]
 ROWS_PER_POINT: Final = 24
 MAX_ROWS: Final = 11_000
 """Rows read for one point, and for one answer: a week of minutes, a year of hours."""
+
+Columns = dict[str, tuple[Any, ...]]
 
 FIRST_MS: Final = 0
 LAST_MS: Final = 2**63 // NS_PER_MS - 1
@@ -107,7 +106,8 @@ class InfluxReader:
                 for row in table.rows:
                     start_ms = row[0] // NS_PER_MS
                     bucket_ms = in_pairs(start_ms, hours_ms) if grain is Grain.DAY else start_ms
-                    rows.append((table.tags["asset"], bucket_ms, *_vital(row, at, "health_index", grain)[:2]))
+                    health = stored_count(row, at, "health_index")
+                    rows.append((table.tags["asset"], bucket_ms, health.count, health.total))
         return recent_points(rows)
 
     def span_ms(self, asset_id: str) -> tuple[int, int] | None:
@@ -136,9 +136,8 @@ class InfluxReader:
         grain, is_known = self._grain(asked)
         if not is_known:
             return Trend(asset_id, from_ms, to_ms, 1, ())
-        tables = self._rows(asked, grain)
-        vitals = _vitals(tables, grain)
-        return shaped(asked, grain, vitals, _features(tables, grain, asked.features))
+        columns = _columns(self._rows(asked, grain))
+        return shaped(asked, grain, _vitals(columns, grain), _features(columns, grain, asked.features))
 
     def _grain(self, asked: Asked) -> tuple[Grain, bool]:
         """Return the finest grain whose rows are few enough and reach as far back, and whether the machine is known."""
@@ -225,62 +224,68 @@ def _positions(table: Series) -> dict[str, int]:
     return {name: index for index, name in enumerate(table.columns)}
 
 
-def _vitals(tables: list[Series], grain: Grain) -> list[Row]:
+def _columns(tables: list[Series]) -> Columns:
+    """Return the rows of all tables by columns and by time; the same columns were asked of every table."""
+    rows = [row for table in tables for row in table.rows]
+    if len(tables) > 1:
+        rows.sort(key=itemgetter(0))
+    return dict(zip(tables[0].columns, zip(*rows, strict=True), strict=True)) if rows else {}
+
+
+def _vitals(columns: Columns, grain: Grain) -> list[Row]:
     """Return (start, windows, end, state, late, score n/total/low/high, health n/total/low/high), by start."""
-    rows: list[Row] = []
+    if not columns:
+        return []
+    starts = [time_ns // NS_PER_MS for time_ns in columns["time"]]
     length_ms = GRAIN_MS.get(grain, 0)
-    for table in tables:
-        at = _positions(table)
-        for row in table.rows:
-            start_ms = row[0] // NS_PER_MS
-            end_ms = row[at["end_ms"]] if grain is Grain.SUMMARY else start_ms + length_ms
-            what = (start_ms, row[at["windows"]], end_ms, row[at["state"]], bool(row[at["late"]]))
-            rows.append((*what, *(_vital(row, at, name, grain) for name in ("score", "health_index"))))
-    rows.sort(key=lambda row: row[0])
-    return [(*row[:5], *row[5], *row[6]) for row in rows]
+    ends = columns["end_ms"] if grain is Grain.SUMMARY else [start_ms + length_ms for start_ms in starts]
+    late = map(bool, columns["late"])
+    judged = [part for name in ("score", "health_index") for part in _judged(columns, name, grain)]
+    return list(zip(starts, columns["windows"], ends, columns["state"], late, *judged, strict=False))
 
 
-def _vital(
-    row: list[Any], at: dict[str, int], name: str, grain: Grain
-) -> tuple[int, float, float | None, float | None]:
-    if name not in at:
-        return 0, 0.0, None, None
+def _judged(columns: Columns, name: str, grain: Grain) -> Sequence[Iterable[Any]]:
+    """Return count, total, lowest and highest of score or health, a column each; endless where it was not asked for."""
+    mean = columns.get(name)
+    if mean is None:
+        return repeat(0), repeat(0.0), repeat(None), repeat(None)
     if grain is Grain.SUMMARY:
-        value = row[at[name]]
-        return (0, 0.0, None, None) if value is None else (1, value, value, value)
-    found = stored_count(row, at, name)
-    return (found.count, found.total, found.low, found.high) if found.count else (0, 0.0, None, None)
+        return [int(one is not None) for one in mean], [one or 0.0 for one in mean], mean, mean
+    count = [one or 0 for one in columns[name + COUNT]]
+    total = [0.0 if one is None else one * n for one, n in zip(mean, count, strict=True)]
+    return count, total, columns[name + MIN], columns[name + MAX]
 
 
-def _features(tables: list[Series], grain: Grain, names: Sequence[str]) -> dict[str, Points]:
+def _features(columns: Columns, grain: Grain, names: Sequence[str]) -> dict[str, Points]:
     """Return the points of each feature that the machine has at all in these rows."""
-    if not names or not tables:
+    if not columns or not names:
         return {}
-    at = _positions(tables[0])
-    # The same columns were asked of every table, so all have the same places.
-    rows: list[Row] = [
-        ("", row[0] // NS_PER_MS, bool(row[at["late"]]), row[at["windows"]], row[at["state"]], row)
-        for table in tables
-        for row in table.rows
-    ]
+    t_ms = np.array(columns["time"], np.int64) // NS_PER_MS
+    late = np.array([bool(one) for one in columns["late"]])
+    windows = np.maximum(np.array(columns["windows"], np.float64), 1.0)
+    kept = np.ones(len(t_ms), np.bool_)
     if grain is not Grain.SUMMARY:
-        rows = steady_where_possible(rows)
-    t_ms = np.array([row[1] for row in rows], np.int64)
-    late = np.array([row[2] for row in rows], np.bool_)
-    windows = np.array([max(row[3], 1) for row in rows], np.float64)
+        kept = _steady_where_possible(columns["state"], t_ms)
     found = {}
     for name in names:
-        place = at[column(name)]
-        ends = 4 if grain is not Grain.SUMMARY else 3
-        values = np.array([row[5][place : place + ends] for row in rows], np.float64).reshape(len(rows), ends)
+        values = [np.array(columns[column(name) + end], np.float64) for end in ("", MIN, MAX)]
         # Nine digits are a float32: back to exactly that; the mean of a rollup is a double.
-        singles = slice(0, 3) if grain is Grain.SUMMARY else slice(1, 3)
-        values[:, singles] = values[:, singles].astype(np.float32)
-        mean = values[:, 0]
-        known = np.isfinite(mean)
+        low, high = (one.astype(np.float32).astype(np.float64) for one in values[1:])
+        mean = values[0] if grain is not Grain.SUMMARY else values[0].astype(np.float32).astype(np.float64)
+        known = np.isfinite(mean) & kept
         if not known.any():
             continue
-        weight = windows if ends == 3 else np.where(np.isfinite(values[:, 3]), values[:, 3], windows)
+        weight = windows
+        if grain is not Grain.SUMMARY:
+            counts = np.array(columns[column(name) + COUNT], np.float64)
+            weight = np.where(np.isfinite(counts), counts, windows)
         weight = np.where(known, weight, 0.0)
-        found[name] = Points(t_ms, weight, np.nan_to_num(mean) * weight, values[:, 1], values[:, 2], late)
+        found[name] = Points(t_ms, weight, np.nan_to_num(mean) * weight, low, high, late)
     return found
+
+
+def _steady_where_possible(states: Sequence[str], t_ms: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Return which rows count: those of steady running, and all of a bucket that has none."""
+    running = {state for state in set(states) if is_steady(state)}
+    steady = np.array([state in running for state in states])
+    return steady | ~np.isin(t_ms, t_ms[steady])
