@@ -92,3 +92,43 @@ def test_a_peak_is_named_by_the_fault_line_within_its_slip_or_by_the_shaft(call:
 def test_orders_of_the_shaft_belong_to_the_spectrum_and_bearing_lines_to_the_envelope(call):
     assert [call("lines", "isOfShaft", name) for name in ("1x", "0.5x", "10x")] == [True] * 3
     assert [call("lines", "isOfShaft", name) for name in ("BPFO", "2x BPFO", "2BSF", "BPFI@DE")] == [False] * 4
+
+
+def test_the_first_sentence_ends_at_a_full_stop_that_is_one(call: Callable[..., Any]) -> None:
+    texts = {
+        "Imbalance is likely: 2.4 mm/s at 1x. Then comes more.": "Imbalance is likely: 2.4 mm/s at 1x.",
+        "Damage of the outer race. 6 lines match.": "Damage of the outer race. 6 lines match.",  # a digit begins none
+        "One sentence without an end": "One sentence without an end",
+        "Is it so? Yes.": "Is it so?",
+        "": "",
+    }
+    assert {text: call("format", "firstSentence", text) for text in texts} == texts
+
+
+def test_ticks_are_round_numbers_within_the_range(call: Callable[..., Any]) -> None:
+    assert call("ticks", "numberTicks", 0, 1_000, 5) == [[200 * n, str(200 * n)] for n in range(6)]
+    assert [words for _, words in call("ticks", "numberTicks", -0.13, 0.21, 4)] == ["−0.1", "0.0", "0.1", "0.2"]
+    assert call("ticks", "numberTicks", 1, 1, 5) == []
+    assert [words for _, words in call("ticks", "decadeTicks", -3, 4)] == [
+        "10⁻³",
+        "0.01",
+        "0.1",
+        "1",
+        "10",
+        "100",
+        "1000",
+        "10⁴",
+    ]
+
+
+def test_ticks_of_time_are_local_and_round_also_on_the_day_the_clock_changes(call: Callable[..., Any]) -> None:
+    midnight = 1_792_965_600_000  # 2026-10-26 00:00 in Berlin, the day after the clock went back
+    ticks = call("ticks", "timeTicks", midnight - 25 * 3_600_000, midnight + 3_600_000, 6)
+    assert ticks[0] == [midnight - 25 * 3_600_000, "00:00", "Oct 25, 2026"]
+    assert [words for at, words, day in ticks if day == "Oct 26, 2026"] == ["00:00"]
+
+
+def test_a_place_holds_the_worst_of_its_machines(call: Callable[..., Any]) -> None:
+    quiet = {"open_alarms": {}, "stale": False, "last_data": "2026-01-01T00:00:00Z", "learning_progress": 1}
+    worst = call("site", "worstOf", [quiet, quiet | {"open_alarms": {"high": 2, "low": 1}}, quiet | {"stale": True}])
+    assert worst == {"worst": "high", "open": {"urgent": 0, "high": 2, "medium": 0, "low": 1}}
