@@ -95,7 +95,7 @@ COUPLING_FORCE_AT_MOST: Final = 1.0
 """A coupling whose velocity falls off to a few per cent at 5x and 6x has a few tenths together, because the force of a
 velocity rises with the order. What is in between may be either; above it is none."""
 COUPLING_FORCE_CLEAR: Final = 0.3
-"""Where the noise leaves it open whether something rattles, a coupling has less."""
+"""Where the noise comes in blows, forces that go on beyond this make a blow of what may be a coupling."""
 COUPLING_SECOND: Final = 0.35
 """A coupling's force at 2x relative to 3x and 4x: it is bent through twice a turn whatever else it does."""
 ONCE_FORCE: Final = 0.25
@@ -276,7 +276,8 @@ def _pattern_of_forces(
     if rattles:
         return DiagnosisLabel.LOOSENESS if high > COUPLING_FORCE_CLEAR else None
     goes_on = any(order >= FAR_ORDER or order != int(order) for order in new)
-    if goes_on or high > (COUPLING_FORCE if rattles is False else COUPLING_FORCE_CLEAR):
+    # A soft blow on a fast shaft ends at four times a turn as well: where something may rattle, it stays open.
+    if goes_on or rattles is None or high > COUPLING_FORCE:
         return None
     is_bent = force[2.0] > COUPLING_SECOND * max(force[3.0], force[4.0])
     coupling = share[2.0] + share[3.0] + share[4.0]
