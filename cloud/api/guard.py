@@ -7,6 +7,7 @@ What declares nothing is for admins of the whole plant; a test fails for such a 
 what they read the book with is bound to them.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -32,6 +33,9 @@ SIGN_IN_PAGE: Final = "/sign-in"
 
 SITE_OF: Final = {"machine_id": site_of_machine, "alarm_id": site_of_alarm, "gateway_id": site_of_gateway}
 """Parts of an address that name something at a site."""
+
+OWN_NAME: Final = re.compile(r"(localhost|[0-9.]+|\[[0-9a-f:]+\])(?::[0-9]{1,5})?")
+"""Host and port as browsers send them for this machine."""
 
 ANYWHERE: Final = frozenset({Action.VIEW, Action.OWN_ACCOUNT})
 """Actions for which a role at any site will do where the address names none: the answer holds one's own sites only."""
@@ -119,7 +123,9 @@ def _automatic(request: Request, settings: HttpSettings) -> Person | None:
     A page of another site can let its own name point here; the name that the browser then sends gives it away.
     """
     name = settings.signed_in_as
-    if name is None or not is_loopback((request.url.hostname or "").strip("[]")):
+    # The header as it was sent: parsed by others, what cannot be parsed becomes the server's own address.
+    host = OWN_NAME.fullmatch(request.headers.get("host", ""))
+    if name is None or host is None or not is_loopback(host[1].strip("[]")):
         return None
     return Person(name, account_id(name), {EVERYWHERE: Role.ADMIN}, How.AUTOMATIC)
 

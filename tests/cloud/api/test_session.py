@@ -296,12 +296,29 @@ async def test_the_demo_signs_in_by_itself(api, host):
         assert (await browser.get("/")).status_code == 200
 
 
-async def test_a_name_that_somebody_else_points_here_is_not_signed_in(api):
+@pytest.mark.parametrize(
+    "host",
+    [
+        "evil.example:8080",
+        "127.0.0.1.evil.example",
+        "localhost.evil.example",
+        "evil.example@127.0.0.1",
+        "127.0.0.1@evil.example",
+        "127.0.0.1/x",
+        "192.0.2.1",
+        "[2001:db8::1]",
+        "[",
+        "",
+        "a b",
+    ],
+)
+async def test_a_name_that_somebody_else_points_here_is_not_signed_in(api, host):
     """DNS rebinding: evil.example resolves to 127.0.0.1, and the browser takes it for one site."""
     http = HttpSettings(signed_in_as="demo")
-    async with _client(api, "http://evil.example:8080", http) as browser:
-        assert (await browser.get("/api/v1/machines")).status_code == 401
-        assert await _who(browser) is None
+    async with _client(api, "http://127.0.0.1:8080", http) as browser:
+        headers = {"host": host}
+        assert (await browser.get("/api/v1/machines", headers=headers)).status_code == 401
+        assert (await browser.get("/api/v1/session", headers=headers)).json()["person"] is None
 
 
 @pytest.mark.parametrize("stated", [True, False])
