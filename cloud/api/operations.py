@@ -30,8 +30,11 @@ def readyz(context: Context) -> JSONResponse:
     problems = []
     if not status.broker_connected:
         problems.append(f"broker {status.broker}: {status.broker_problem}")
+    book_problem = context.book.problem()
     if status.store_problem is not None:
         problems.append(status.store_problem)
+    elif book_problem is not None:
+        problems.append(book_problem)
     notified = context.notifier.status.problem if context.notifier is not None else None
     warnings = [warning for warning in (status.trends_notice, notified) if warning]
     code = HTTPStatus.SERVICE_UNAVAILABLE if problems else HTTPStatus.OK

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 
+from cloud.book.transactions import reason
 from cloud.errors import (
     CloudError,
     ConflictError,
@@ -86,6 +88,12 @@ def add_problem_documents(app: FastAPI) -> None:
         detail = "; ".join(f"{one['at']}: {one['why']}" for one in wrong)
         return problem(HTTPStatus.UNPROCESSABLE_ENTITY, detail, request.url.path, errors=wrong)
 
+    async def answer_store_error(request: Request, error: Exception) -> JSONResponse:
+        # What is no StoreError yet: tables that a starting cloud has not made, or every connection in use.
+        detail = f"the book could not be asked ({reason(error)}); this page tries again by itself"
+        return problem(HTTPStatus.SERVICE_UNAVAILABLE, detail, request.url.path)
+
     app.add_exception_handler(CloudError, answer_cloud_error)
+    app.add_exception_handler(SQLAlchemyError, answer_store_error)
     app.add_exception_handler(HTTPException, answer_http_error)
     app.add_exception_handler(RequestValidationError, answer_bad_request)

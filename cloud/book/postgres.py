@@ -19,7 +19,9 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import create_engine, event
-from sqlalchemy.exc import DisconnectionError, IntegrityError
+from sqlalchemy.exc import DisconnectionError, IntegrityError, InvalidRequestError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.pool import QueuePool
 
 from cloud.book.json_text import json_text
 from cloud.book.settings import shown
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import URL, Engine
     from sqlalchemy.engine import ExceptionContext
+    from sqlalchemy.pool import PoolProxiedConnection
 
 DEFAULT_PORT: Final = 5432
 
@@ -76,6 +79,7 @@ def postgres_engine(url: URL, *, patient: bool = False) -> Engine:
     engine = create_engine(
         url.set(drivername="postgresql+pg8000"),
         creator=connect,
+        poolclass=_Pool,
         pool_size=POOL_SIZE,
         max_overflow=POOL_OVERFLOW,
         pool_timeout=LOCK_MS / 1000,
@@ -85,6 +89,16 @@ def postgres_engine(url: URL, *, patient: bool = False) -> Engine:
     event.listen(engine, "handle_error", _translator(shown(url)))
     event.listen(engine, "before_cursor_execute", _without_nul, retval=True)
     return engine
+
+
+class _Pool(QueuePool):
+    """Connections to lend; that none is to be had is a matter of the server, too."""
+
+    def connect(self) -> PoolProxiedConnection:
+        try:
+            return super().connect()
+        except (InvalidRequestError, PoolTimeoutError) as error:
+            raise StoreError(f"the book's server gave no connection that lasted ({error})") from error
 
 
 def _connector(url: URL, answer_s: float | None) -> Callable[[], Any]:

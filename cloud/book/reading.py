@@ -6,11 +6,13 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import and_, func, or_, select
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, defer
 
 from cloud.alarm_desk import OPEN_STATES
 from cloud.book.tables import Alarm, AlarmEvent, AlarmName, Audit, Counter, Evidence, Gateway, Machine, Quarantined
-from cloud.errors import NotFoundError
+from cloud.book.transactions import reason
+from cloud.errors import NotFoundError, StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -26,6 +28,15 @@ class BookReader:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+
+    def problem(self) -> str | None:
+        """Return why the book cannot be asked just now, or None."""
+        try:
+            with self._engine.connect() as connection:
+                connection.execute(select(1))
+        except (StoreError, SQLAlchemyError) as error:
+            return str(error) if isinstance(error, StoreError) else reason(error)
+        return None
 
     def machines(self, after: str = "", limit: int = 1_000_000) -> Sequence[Machine]:
         """Return machines in the order of their ids, without what was measured how: that is half a page for each."""
