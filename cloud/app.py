@@ -132,7 +132,9 @@ async def serve(
                         tasks.create_task(_in_thread(name, halt, work), name=name)
                 await stop.wait()
                 halt.set()
-                link.wake()
+                # It may have seen that by itself and be gone.
+                with suppress(OSError):
+                    link.wake()
                 if notifier is not None:
                     notifier.wake()
                 hub.close()
