@@ -11,9 +11,24 @@ from models.training.evaluation import nab
 from models.training.evaluation.result import EvaluationError
 
 
+@pytest.fixture(scope="module")
+def result():
+    from tests.conftest import RECORDINGS
+
+    return nab.evaluate(RECORDINGS / "nab")
+
+
+@pytest.fixture(scope="module")
+def hourly():
+    """Return the series, and the rows of all alarms with windows of an hour."""
+    from tests.conftest import RECORDINGS
+
+    series = nab.read_series(RECORDINGS / "nab")
+    return series, nab.detect(series, by_the_hour=True)
+
+
 @pytest.mark.needs("recordings/nab")
-def test_it_finds_the_failures_early_and_says_how_fragile_that_is(recordings):
-    result = nab.evaluate(recordings / "nab")
+def test_it_finds_the_failures_early_and_says_how_fragile_that_is(result):
     assert result.pooled["standard_score"] >= 3.0
     assert result.pooled["windows_found"] == 4
     assert result.pooled["false_alarms"] <= 1
@@ -22,26 +37,19 @@ def test_it_finds_the_failures_early_and_says_how_fragile_that_is(recordings):
     assert [row["found"] for row in result.files] == [True] * 4
 
 
-@pytest.fixture(scope="module")
-def told():
-    """Return the rows of all alarms of the usual settings, and the series."""
-    from tests.conftest import RECORDINGS
-
-    series = nab.read_series(RECORDINGS / "nab")
-    return nab.detect(series), series
-
-
 @pytest.mark.needs("recordings/nab")
-def test_no_detection_looks_ahead(told):
-    rows, series = told
+def test_no_detection_looks_ahead(hourly):
+    series, rows = hourly
     part = nab.Labelled(series.rows[:10_000], series.windows[:2])
     assert nab.detect(part, by_the_hour=True) == [row for row in rows if row < 10_000]
 
 
 @pytest.mark.needs("recordings/nab")
-def test_windows_of_an_hour_and_the_usual_ones_tell_at_the_same_rows(told):
-    rows, series = told
-    assert nab.detect(series, by_the_hour=True) == rows
+def test_windows_of_an_hour_tell_what_the_usual_ones_tell(hourly, result):
+    series, rows = hourly
+    assert round(nab.standard_score(rows, series), 3) == result.pooled["standard_score"]
+    hours = [next((row - first) / 12 for row in rows if first <= row <= last) for first, last in series.windows]
+    assert [round(one, 1) for one in hours] == [row["hours_after_window_opens"] for row in result.files]
 
 
 def scored(*detections):
