@@ -6,7 +6,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session, defer
+from sqlalchemy.orm import Session, load_only
 
 from cloud.alarm_desk import DeskState
 from cloud.alarm_measures import Active, Annunciation
@@ -44,9 +44,11 @@ def active_alarms(engine: Engine) -> Sequence[Active]:
 
 
 def alarms_by_id(engine: Engine) -> dict[str, Alarm]:
-    """Return all alarms, without their lines; there is one for each cause, however often it occurred."""
+    """Return all alarms, with what the measures show of them; there is one for each cause, however often it came."""
+    shown = (Alarm.machine_id, Alarm.priority, Alarm.sentence, Alarm.state, Alarm.since_ms)
+    withheld = (Alarm.service, Alarm.suppression, Alarm.shelving)
     with Session(engine) as session:
-        return {alarm.id: alarm for alarm in session.scalars(select(Alarm).options(defer(Alarm.lines)))}
+        return {alarm.id: alarm for alarm in session.scalars(select(Alarm).options(load_only(*shown, *withheld)))}
 
 
 def models_of_alarms(engine: Engine) -> dict[str, str]:
