@@ -87,6 +87,7 @@ def copy_trends(
         _copy_summaries(export, store, (asset_id, place.machine if place else ""), copied)
         for grain, sides in ((Grain.HOUR, copied.hours), (Grain.DAY, copied.days)):
             _copy_rollups(export, store, (asset_id, place.machine if place else ""), grain, sides)
+        store.history.unlabel(asset_id)
     store.put_latest([one for one in export.latest() if one.asset_id in export.assets])
     _copy_readings(export, store, copied)
     progress("done", len(export.assets), len(export.assets))

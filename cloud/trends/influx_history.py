@@ -42,7 +42,7 @@ from cloud.trends.store import GRAIN_MS, Grain
 from models.contract.vocabulary import is_steady
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -237,6 +237,11 @@ class History:
         """
         self._slots.setdefault(bucket, {}).setdefault(kind, label)
 
+    def unlabel(self, asset_id: str) -> None:
+        """Forget the labels of a machine: a copy goes through years of them."""
+        for bucket in [one for one in self._slots if one[1] == asset_id]:
+            del self._slots[bucket]
+
     def line(self, place: tuple[Grain, str, int, str, str], machine: str, row: Rolled) -> str:
         """Return one rollup under the number and the tags it was first written with."""
         grain, asset_id, start_ms, state, feature_hash = place
@@ -249,20 +254,18 @@ class History:
 
     def _load(self, touched: dict[Key, tuple[str, ...]]) -> list[Key]:
         """Read hours and days that are not in memory; return the hours."""
-        missing = [one for one in touched if one not in self._hours]
+        missing = [one for one in touched if one not in self._hours or (Grain.HOUR, *one[:2]) not in self._slots]
         days = {
             (asset, ms // DAY_MS * DAY_MS, feature_hash): names for (asset, ms, feature_hash), names in touched.items()
         }
-        missing_days = [one for one in days if one not in self._days]
-        questions: list[tuple[str, Callable[[list[Series]], None]]] = []
-        for grain, keys, names_of in ((Grain.HOUR, missing, touched), (Grain.DAY, missing_days, days)):
-            groups: dict[tuple[int, str, tuple[str, ...]], list[str]] = defaultdict(list)
-            for asset_id, start_ms, feature_hash in keys:
-                groups[start_ms, feature_hash, names_of[asset_id, start_ms, feature_hash]].append(asset_id)
-            for (start_ms, feature_hash, names), assets in groups.items():
-                for first in range(0, len(assets), ASSETS_PER_STATEMENT):
-                    some = assets[first : first + ASSETS_PER_STATEMENT]
-                    questions += self._questions(grain, (start_ms, feature_hash, names), some)
+        missing_days = [one for one in days if one not in self._days or (Grain.DAY, *one[:2]) not in self._slots]
+        # A bucket whose labels are not known might be written over another: both are known, or both are read.
+        for grain, keys in ((Grain.HOUR, missing), (Grain.DAY, missing_days)):
+            for asset_id, start_ms, _ in keys:
+                self._slots.setdefault((grain, asset_id, start_ms), {})
+        questions = self._all_questions(Grain.HOUR, missing, touched) + self._all_questions(
+            Grain.DAY, missing_days, days
+        )
         loaded_hours: dict[Key, Hour] = {one: Hour() for one in missing}
         loaded_days: dict[Key, dict[int, dict[str, Rolled]]] = {one: {} for one in missing_days}
         self._arriving = (loaded_hours, loaded_days)
@@ -278,6 +281,20 @@ class History:
         for one in days:
             self._days.move_to_end(one)
         return missing
+
+    def _all_questions(
+        self, grain: Grain, keys: Sequence[Key], names_of: Mapping[Key, tuple[str, ...]]
+    ) -> list[tuple[str, Callable[[list[Series]], None]]]:
+        """Return what to ask about buckets, those of several machines that are alike in one question."""
+        groups: dict[tuple[int, str, tuple[str, ...]], list[str]] = defaultdict(list)
+        for one in keys:
+            asset_id, start_ms, feature_hash = one
+            groups[start_ms, feature_hash, names_of[one]].append(asset_id)
+        questions: list[tuple[str, Callable[[list[Series]], None]]] = []
+        for group, assets in groups.items():
+            for first in range(0, len(assets), ASSETS_PER_STATEMENT):
+                questions += self._questions(grain, group, assets[first : first + ASSETS_PER_STATEMENT])
+        return questions
 
     def _questions(
         self, grain: Grain, group: tuple[int, str, tuple[str, ...]], assets: Sequence[str]

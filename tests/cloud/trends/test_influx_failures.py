@@ -13,6 +13,7 @@ from cloud.configuration import RetentionSettings
 from cloud.errors import StoreError
 from cloud.ingest import Ingest
 from cloud.planning import Connected, Message
+from cloud.trends import influx_history
 from cloud.trends.influx import InfluxTrendStore
 from cloud.trends.sqlite import SqliteTrendStore
 from cloud.trends.store import AlarmEvent, MachinePlace, Reading, StoredSummary
@@ -55,8 +56,8 @@ def breakable(own_influx, tmp_path):
 
 
 def _stored(minute, **changes):
-    one = summary(start_ns=START_NS + minute * MINUTE_NS, **changes)
-    return StoredSummary(one, minute + 1, minute, late=False, received_ms=one.end_ns // 1_000_000)
+    one = summary(start_ns=START_NS + int(minute * MINUTE_NS), **changes)
+    return StoredSummary(one, int(minute * 2) + 1, 1, late=False, received_ms=one.end_ns // 1_000_000)
 
 
 def _minutes(first, last):
@@ -132,6 +133,25 @@ def test_half_a_batch_that_arrived_is_counted_once_and_its_rollups_are_right(own
         ' |> filter(fn: (r) => r._measurement == "hour" and r._field == "windows") |> group() |> sum()'
     )
     assert int(rows[0]["_value"]) == 9 * 119
+
+
+def test_what_memory_forgot_is_read_back_and_overwrites_nothing(breakable, monkeypatch):
+    """Two feature specifications share an hour; only one hour fits into memory."""
+    monkeypatch.setattr(influx_history, "HOURS_KEPT", 1)
+    monkeypatch.setattr(influx_history, "DAYS_KEPT", 1)
+    store = breakable("forgetful")
+    for minute in range(0, 40, 2):
+        store.write([_stored(minute)], [])
+        # Twice: after the first time only this one is in memory, and what the hour's other points are called is not.
+        store.write([_stored(minute + 1, feature_hash="ffffffffffffffff", shift=1.0)], [])
+        store.write([_stored(minute + 1.5, feature_hash="ffffffffffffffff", shift=1.0)], [])
+    for span_ms, points in ((DAY_MS, 100), (40 * DAY_MS, 2)):
+        trend = store.trend(ASSET, [RMS, "score"], START_MS - HOUR_MS, START_MS + span_ms, points)
+        assert (trend.series[0].low.min(), trend.series[0].high.max()) == (2.0, 4.25)
+        assert trend.series[1].mean.tolist() == [0.375] * len(trend.series[1].t_ms)
+    rows = store.server.ask(['SELECT windows FROM "forgetful_hourly".."hour"'])[0][0].rows
+    assert sum(row[1] for row in rows) == 60 * 119
+    assert len(rows) == 2 * len({row[0] // 1_000_000 for row in rows})
 
 
 def test_paused_is_a_timeout_and_what_arrived_anyway_is_not_doubled(own_influx, breakable):
