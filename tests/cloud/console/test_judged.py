@@ -30,7 +30,8 @@ LIGHTHOUSE = Path(__file__).with_name("lighthouse.mjs")
 AT_LEAST = 0.95
 FIRST_PAINT_MS = 1_000
 TIMES_JUDGED = 3
-"""Lighthouse measures times on a machine that others use as well; what a page reaches once, it can."""
+"""Lighthouse measures times on a machine that others use as well, and sometimes loses a trace; what a page reaches
+once, it can."""
 
 THEMES = ("light", "dark")
 AT_ONCE = 2
@@ -122,10 +123,16 @@ def test_lighthouse_gives_every_page_95_of_100(plant: Plant) -> None:
             found = {
                 path: one for part in pool.map(lambda paths: judged(plant, paths), halves) for path, one in part.items()
             }
-        wanting = [path for path in wanting if min(found[path]["performance"], found[path]["accessibility"]) < AT_LEAST]
+        wanting = [path for path in wanting if not is_good(found[path])]
         if not wanting:
             break
     assert not wanting, json.dumps([found[path] for path in wanting], indent=1)
+
+
+def is_good(found: dict[str, Any]) -> bool:
+    """Return whether a page was judged at all, and well enough."""
+    scores = found["performance"], found["accessibility"]
+    return found["error"] is None and None not in scores and min(scores) >= AT_LEAST
 
 
 def judged(plant: Plant, paths: list[str]) -> dict[str, dict[str, Any]]:
@@ -137,5 +144,5 @@ def judged(plant: Plant, paths: list[str]) -> dict[str, dict[str, Any]]:
     answer = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
     assert answer.returncode == 0, answer.stderr[-2_000:]
     found = [json.loads(line) for line in answer.stdout.splitlines()]
-    assert [one["error"] for one in found] == [None] * len(paths)
+    assert len(found) == len(paths)
     return {one["address"].removeprefix(plant.address): one for one in found}
