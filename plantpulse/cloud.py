@@ -47,6 +47,7 @@ GROUPS: Final = {
     "trends": ("plantpulse.cloud_commands.trends", "move trends from one store to another"),
     "users": ("plantpulse.cloud_commands.users", "who may sign in, and what they may do"),
     "audit": ("plantpulse.cloud_commands.audit", "look whether the audit log is as it was written"),
+    "grafana": ("plantpulse.cloud_commands.grafana", "dashboards and alert rules for Grafana: as files, or pushed"),
     "notify": ("plantpulse.cloud_commands.notify", "messages to people: try a target"),
 }
 """Sub-commands with sub-commands of their own: module with `configure(parser)` and `run(settings, arguments)`, and
@@ -79,6 +80,9 @@ def run(arguments: argparse.Namespace) -> int:
     """Run one sub-command and return its exit code."""
     from cloud.configuration import read_configuration
 
+    if arguments.config is None:
+        # Only a group may go without, where its parser says so.
+        return int(importlib.import_module(GROUPS[arguments.action][0]).run(None, arguments))
     settings = read_configuration(arguments.config)
     if arguments.action in GROUPS:
         return int(importlib.import_module(GROUPS[arguments.action][0]).run(settings, arguments))

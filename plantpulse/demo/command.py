@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from models.contract.errors import InputError
 from plantpulse.demo.cloud_reader import CloudReader
+from plantpulse.demo.dashboards import fill_grafana
 from plantpulse.demo.files import DEMO_USER, write_files
 from plantpulse.demo.journey import Journey, remembered_journey
 from plantpulse.demo.ports import LOOPBACK, pick_port
@@ -63,6 +64,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--influx", metavar="URL", help="keep the trends in this InfluxDB; needs INFLUX_TOKEN and INFLUX_ORG"
     )
     parser.add_argument(
+        "--grafana", metavar="URL", help="bring the dashboards to this Grafana; needs --influx and GRAFANA_TOKEN"
+    )
+    parser.add_argument(
         "--until-alarm", action="store_true", help="end with 0 at the first fault alarm, 1 at the timeout"
     )
     parser.add_argument(
@@ -85,13 +89,16 @@ def run(arguments: argparse.Namespace) -> int:
         raise InputError(f"--http-port and --mqtt-port are both {http.number}: choose two")
     if arguments.influx is not None:
         _check_influx(arguments.influx)
+    address = f"http://{LOOPBACK}:{http.number}"
+    notes = [] if arguments.grafana is None else fill_grafana(arguments.grafana, arguments.influx, address)
     with _data_directory(arguments.data_dir) as data_dir:
         journey = _journey(arguments, data_dir)
         story = journey.story(unit=arguments.unit)
         files = write_files(story, data_dir, http_port=http.number, mqtt_port=mqtt.number, influx=arguments.influx)
-        address = f"http://{LOOPBACK}:{http.number}"
         screen = _screen(arguments, address, story)
-        _introduce(screen, story, journey, address, [note for note in (http.note, mqtt.note, *story.notes) if note])
+        _introduce(
+            screen, story, journey, address, [note for note in (http.note, mqtt.note, *notes, *story.notes) if note]
+        )
         timeout_s = arguments.timeout or (UNTIL_ALARM_TIMEOUT_S if arguments.until_alarm else None)
         watch = Watch(files, CloudReader(address), screen, mqtt.number, story.replay)
         with _stop_on_signals() as stop:
