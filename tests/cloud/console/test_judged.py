@@ -50,9 +50,9 @@ def album(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def pages_of(plant: Plant) -> dict[str, str]:
     """Return a name for each kind of page, and its address."""
     shown = [path for path in every_page(plant) if plant.machine_named(plant.machine.name) not in path]
-    kinds = {
-        re.sub(r"[0-9a-f]{8}-[-0-9a-f]{27}", "one", path.split("?")[0]).strip("/") or "fleet": path for path in shown
-    }
+    kinds: dict[str, str] = {}
+    for path in shown:  # the first of a kind stands for it
+        kinds.setdefault(re.sub(r"[0-9a-f]{8}-[-0-9a-f]{27}", "one", path.split("?")[0]).strip("/") or "fleet", path)
     return {re.sub(r"[^a-z0-9]+", "-", kind): path for kind, path in kinds.items()}
 
 
