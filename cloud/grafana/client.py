@@ -79,7 +79,11 @@ class GrafanaClient:
         found = self._found(lambda: self._face.dashboard.get_dashboard(uid))
         if found is None:
             return None
-        return Stored(found["dashboard"], self._message(uid), bool(found["meta"].get("provisioned")))
+        message = self._message(uid)
+        try:
+            return Stored(dict(found["dashboard"]), message, bool(found["meta"].get("provisioned")))
+        except (KeyError, TypeError, AttributeError) as error:
+            raise self._translated(error) from error
 
     def save(self, dashboard: Json, folder_uid: str, message: str) -> None:
         """Write a dashboard, over the version that it names and no other."""
@@ -98,7 +102,8 @@ class GrafanaClient:
     def rules(self, folder_uid: str, group: str) -> list[Json]:
         """Return the rules of a group; none if there is no such group."""
         found = self._found(lambda: self._face.api.GET(_group_path(folder_uid, group)))
-        return list((found or {}).get("rules") or ())
+        rules = (found or {}).get("rules")
+        return [rule for rule in rules if isinstance(rule, dict)] if isinstance(rules, list) else []
 
     def save_rules(self, folder_uid: str, group: str, content: Json) -> None:
         """Write a group of rules."""
@@ -106,18 +111,24 @@ class GrafanaClient:
 
     def _message(self, uid: str) -> str:
         """Return the message of a dashboard's newest version."""
-        found = self._found(lambda: self._face.api.GET(f"/dashboards/uid/{quote(uid)}/versions?limit=1"))
         # A list in older versions, an object around it since 11.
-        versions = found.get("versions", []) if isinstance(found, dict) else found
-        return str(versions[0].get("message", "")) if versions else ""
+        address = f"/dashboards/uid/{quote(uid)}/versions?limit=1"
+        found = self._found(lambda: self._face.api.GET(address), (dict, list))
+        versions = found.get("versions") if isinstance(found, dict) else found
+        newest = versions[0] if isinstance(versions, list) and versions else {}
+        return str(newest.get("message", "")) if isinstance(newest, dict) else ""
 
-    def _found(self, call: Callable[[], Any]) -> Any:
+    def _found(self, call: Callable[[], Any], kinds: tuple[type, ...] = (dict,)) -> Any:
+        """Return an answer, or None where Grafana has no such thing."""
         try:
-            return call()
+            found = call()
         except Exception as error:
             if getattr(error, "status_code", None) == HTTPStatus.NOT_FOUND:
                 return None
             raise self._translated(error) from error
+        if not isinstance(found, kinds):
+            raise self._translated(TypeError("neither an object nor what else was expected"))
+        return found
 
     def _do(self, call: Callable[[], Any]) -> None:
         try:
@@ -133,12 +144,15 @@ class GrafanaClient:
         who = f"Grafana {self._url}"
         if isinstance(error, GrafanaException):
             return _refusal(who, int(error.status_code), " ".join(str(error.message).split())[:300])
+        other = GrafanaError(f"{who}: its answer is not one of Grafana's API: check the address")
+        if isinstance(error, requests.exceptions.InvalidJSONError):
+            return other
         if isinstance(error, requests.exceptions.Timeout):
             return GrafanaError(f"{who}: did not answer in time: look at its load")
         if isinstance(error, requests.exceptions.RequestException | OSError):
             return GrafanaError(f"{who}: does not answer: start it, or check the address")
         if isinstance(error, ValueError | KeyError | TypeError | AttributeError):
-            return GrafanaError(f"{who}: its answer is not one of Grafana's API: check the address")
+            return other
         return error
 
 

@@ -37,6 +37,7 @@ class FakeGrafana:
     groups: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
     calls: list[str] = field(default_factory=list)
     before_saving: Any = None
+    always: Answer | None = None
 
     def edit(self, uid: str, **changes: Any) -> None:
         """Save a dashboard as a person does in the browser."""
@@ -46,6 +47,8 @@ class FakeGrafana:
     def answer(self, method: str, path: str, body: Any) -> Answer:
         """Return status and body."""
         self.calls.append(f"{method} {path}")
+        if self.always is not None:
+            return self.always
         for verb, pattern, call in _ROUTES:
             if verb == method and (match := re.fullmatch(pattern, path)):
                 found: Answer = call(self, *match.groups(), *([] if body is None else [body]))  # type: ignore[arg-type]
@@ -160,7 +163,8 @@ def running_grafana() -> Iterator[FakeGrafana]:
                 status, found = 401, {"message": "Invalid API key"}
             else:
                 status, found = grafana.answer(self.command, self.path, body)
-            text = json.dumps(found).encode()
+            # A text is one of a server that is no Grafana.
+            text = found.encode() if isinstance(found, str) else json.dumps(found).encode()
             self.send_response(status)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(text)))
