@@ -6,6 +6,7 @@ edit_machine, advise → rows and what follows for alarms; follow_states, with e
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from sqlalchemy import select
@@ -133,7 +134,7 @@ def follow_states(session: Session, newest: Mapping[str, tuple[str, int]]) -> se
         why = alarm_desk.by_design(FailureFamily.MECHANICAL, state, machine.suppressed_in or (), at_ms)
         if why is not None and machine.design is None:
             machine.design = asdict(why)
-            changes |= each_alarm(session, machine, lambda alarm, standing, why=why: _suppressed(alarm, standing, why))
+            changes |= each_alarm(session, machine, partial(_suppressed, why))
         elif why is None and machine.design is not None:
             changes |= _release(session, machine, alarm_desk.OPERATING_STATE, at_ms)
     return changes
@@ -144,7 +145,7 @@ def design_of(machine: Machine | None, family: FailureFamily) -> Withholding | N
     return None if machine is None or family is FailureFamily.SENSOR else withholding(machine.design)
 
 
-def _suppressed(alarm: Alarm, standing: Standing, why: Withholding) -> tuple[Standing, TimelineEntry] | None:
+def _suppressed(why: Withholding, alarm: Alarm, standing: Standing) -> tuple[Standing, TimelineEntry] | None:
     return None if alarm.family == FailureFamily.SENSOR else alarm_desk.suppress(standing, why)
 
 

@@ -144,13 +144,13 @@ def _the_console_speaks_of_a_room_and_not_of_a_shaft(address, alarm):
         page = browser.new_page(viewport={"width": 1280, "height": 900})
         page.goto(f"{address}/machines/{alarm['machine']}")
         expect(page.get_by_role("heading", name="What came before?")).to_be_visible()
-        expect(page.locator("#slow .chart path.js-line")).to_have_count(len(UNITS))
+        expect(page.locator("#slow .chart path.line")).to_have_count(len(UNITS))
         for words in ("Vibration", "ISO 20816", "Envelope spectrum"):
             expect(page.get_by_text(words).filter(visible=True)).to_have_count(0)
         levels = page.locator("#panels figure figcaption").filter(has_text="Level")
         expect(levels).to_have_count(len(set(UNITS.values())))
         page.goto(f"{address}/alarms/{alarm['id']}")
-        expect(page.locator("#slow .chart path.js-line")).to_have_count(len(UNITS))
+        expect(page.locator("#slow .chart path.line")).to_have_count(len(UNITS))
         expect(page.get_by_role("columnheader", name="Difference")).to_be_visible()
         for words in ("Fault lines", "Spectrum", "Waveform"):
             expect(page.get_by_text(words, exact=True).filter(visible=True)).to_have_count(0)

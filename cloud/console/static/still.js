@@ -102,7 +102,7 @@ function traceNodes(trace, x, y, width) {
   const path = pathThrough(xs, trace.y, x, y, width);
   if (!path) return [];
   if (trace.fill === "toself") return [drawn("path", { d: path, fill: trace.fillcolor, stroke: "none" })];
-  return [drawn("path", { d: path, fill: "none", stroke: trace.line?.color, "stroke-width": trace.line?.width ?? 1.5, "stroke-dasharray": DASHES[trace.line?.dash] ?? null, "stroke-linejoin": "round" })];
+  return [drawn("path", { class: "line", d: path, fill: "none", stroke: trace.line?.color, "stroke-width": trace.line?.width ?? 1.5, "stroke-dasharray": DASHES[trace.line?.dash] ?? null, "stroke-linejoin": "round" })];
 }
 
 /** Both of these turn a reference of plotly.js, "paper" or an axis, into pixels. */
