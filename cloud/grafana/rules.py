@@ -17,16 +17,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from cloud.grafana.boards import FOLDER_TITLE, FOLDER_UID, Places
-from cloud.grafana.egress import BUDGET, increases
-from cloud.grafana.fleet import ALARMS_SINCE
+from cloud.grafana.alarms import alarms
+from cloud.grafana.boards import FOLDER_TITLE, FOLDER_UID
+from cloud.grafana.egress import BUDGET, egress, increases
+from cloud.grafana.fleet import ALARMS_SINCE, fleet
 from cloud.grafana.flux import conditions_now, names, newest, one_of, read, series
+from cloud.grafana.gateways import gateways
 from cloud.grafana.panels import SOURCE, SOURCE_UID, Json
 from cloud.grafana.words import STALE_AFTER_S
 
 if TYPE_CHECKING:
+    from cloud.grafana.boards import Places
     from cloud.grafana.flux import Buckets
 
+BOARDS: Final = (fleet, alarms, gateways, egress)
 GROUP: Final = "plantpulse"
 INTERVAL_S: Final = 60
 """Gateways report once a minute."""
@@ -53,7 +57,7 @@ class Rule:
         description: what it means and what to do.
         link: path in the console.
         no_data: what it is when the query gives nothing: `OK`, `NoData` or `Alerting`.
-        dashboard: uid of the one that shows more.
+        dashboard, panel: uid and title of what shows more.
     """
 
     uid: str
@@ -68,6 +72,7 @@ class Rule:
     link: str
     no_data: str
     dashboard: str
+    panel: str
 
     def as_json(self, places: Places) -> Json:
         """Return the rule as the HTTP API takes it."""
@@ -88,7 +93,9 @@ class Rule:
                 "summary": self.summary,
                 "description": self.description,
                 "console": places.console + self.link,
+                # Grafana takes both or none of these two.
                 "__dashboardUid__": self.dashboard,
+                "__panelId__": str(_panel_id(places, self.dashboard, self.panel)),
             },
         }
 
@@ -105,6 +112,12 @@ class Rule:
                 "maxDataPoints": 43_200,
             },
         }
+
+
+def _panel_id(places: Places, dashboard: str, title: str) -> int:
+    """Return the id of a panel; there must be one."""
+    board = next(board for make in BOARDS if (board := make(places)).uid == dashboard)
+    return next(int(panel["id"]) for panel in board.as_json(places)["panels"] if panel["title"] == title)
 
 
 def _reduce() -> Json:
@@ -128,8 +141,8 @@ def _expression(name: str, what: dict[str, Any]) -> Json:
 def rules(places: Places) -> tuple[Rule, ...]:
     """Return every rule."""
     buckets = places.buckets
-    alarms = [_alarm(buckets, priority) for priority in ("medium", "high", "urgent")]
-    return (*alarms, _machine_silent(buckets), _gateway_silent(buckets), _outbox(buckets), _egress(buckets))
+    raised = [_alarm(buckets, priority) for priority in ("medium", "high", "urgent")]
+    return (*raised, _machine_silent(buckets), _gateway_silent(buckets), _outbox(buckets), _egress(buckets))
 
 
 def group(places: Places) -> Json:
@@ -147,8 +160,10 @@ def group_for_files(places: Places) -> Json:
     found = []
     for one in rules(places):
         rule = one.as_json(places)
-        # The file says these for the whole group.
-        found.append({name: value for name, value in rule.items() if name not in {"orgID", "folderUID", "ruleGroup"}})
+        # The file says these for the whole group, and the panel in fields of its own as well.
+        kept = {name: value for name, value in rule.items() if name not in {"orgID", "folderUID", "ruleGroup"}}
+        panel = int(rule["annotations"]["__panelId__"])
+        found.append(kept | {"dashboardUid": one.dashboard, "panelId": panel})
     whole = {"orgId": 1, "name": GROUP, "folder": FOLDER_TITLE, "interval": f"{INTERVAL_S}s", "rules": found}
     return {"apiVersion": 1, "groups": [whole]}
 
@@ -177,6 +192,7 @@ def _alarm(buckets: Buckets, priority: str) -> Rule:
         link="/machines/{{ .Labels.asset }}",
         no_data="OK",
         dashboard="plantpulse-alarms",
+        panel="Active conditions, most urgent first",
     )
 
 
@@ -202,6 +218,7 @@ def _machine_silent(buckets: Buckets) -> Rule:
         link="/machines/{{ .Labels.asset }}",
         no_data="NoData",
         dashboard="plantpulse-fleet",
+        panel="Machines, worst first",
     )
 
 
@@ -225,6 +242,7 @@ def _gateway_silent(buckets: Buckets) -> Rule:
         link="/gateways/{{ .Labels.gateway }}",
         no_data="NoData",
         dashboard="plantpulse-gateways",
+        panel="Gateways, longest silent first",
     )
 
 
@@ -254,6 +272,7 @@ def _outbox(buckets: Buckets) -> Rule:
         # A silent gateway has its own rule.
         no_data="OK",
         dashboard="plantpulse-gateways",
+        panel="Records waiting in the outbox",
     )
 
 
@@ -280,4 +299,5 @@ def _egress(buckets: Buckets) -> Rule:
         link="/gateways/{{ .Labels.gateway }}",
         no_data="OK",
         dashboard="plantpulse-egress",
+        panel="Share of the raw stream per hour, with the budget",
     )

@@ -131,9 +131,30 @@ class FakeGrafana:
         """Replace a group of alert rules."""
         if folder not in self.folders:
             return 400, {"message": "folder not found"}
+        if wrong := [said for rule in body["rules"] if (said := _wrong_rule(rule))]:
+            return 400, {"message": wrong[0]}
         rules = [rule | {"provenance": "api"} for rule in body["rules"]]
         self.groups[folder, group] = body | {"rules": rules}
         return 200, body
+
+
+def _wrong_rule(rule: dict[str, Any]) -> str | None:
+    """Return what Grafana would refuse of a rule.
+
+    Source: Grafana, pkg/services/ngalert/models/alert_rule.go, ValidateAlertRule and what it calls.
+    """
+    annotations = rule["annotations"]
+    if ("__dashboardUid__" in annotations) != ("__panelId__" in annotations):
+        return "both annotations __dashboardUid__ and __panelId__ must be specified"
+    if rule["condition"] not in {query["refId"] for query in rule["data"]}:
+        return "condition does not exist, must be one of the queries"
+    if rule["noDataState"] not in {"Alerting", "NoData", "OK", "KeepLast"}:
+        return "unknown no data state"
+    if rule["execErrState"] not in {"Alerting", "Error", "OK", "KeepLast"}:
+        return "unknown execution error state"
+    if not rule["title"] or len(rule["title"]) > 190 or len(rule["uid"]) > 40:
+        return "title or uid is too long"
+    return None
 
 
 _UID = r"([^/]+)"
