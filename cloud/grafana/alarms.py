@@ -122,18 +122,29 @@ def _raised(buckets: Buckets) -> Panel:
 
 
 def _severity(buckets: Buckets) -> Panel:
-    query = read(buckets.hourly, IN_RANGE, "alarm", one_of("severity"), SITE)
+    query = (
+        f"{read(buckets.hourly, IN_RANGE, 'alarm', one_of('severity', 'active'), SITE)}\n"
+        '  |> pivot(rowKey: ["_time"], columnKey: ["_field"], valueColumn: "_value")\n'
+        '  |> map(fn: (r) => ({_time: r._time, _measurement: "alarm", _field: "severity",'
+        ' _value: if r.active == 1 then r.severity else "gone",'
+        " machine: r.machine, component: r.component, family: r.family}))"
+    )
     return Panel(
         Kind.STATES,
         "Severity over time",
-        "The severity that each condition was reported with; it lasts until the next report of the same condition.",
+        "The severity that each condition was reported with, until its next report; 'gone' once it has returned.",
         "string",
         (series(query, "machine", "component", "family"),),
         width=12,
         height=8,
         limits=(Limit(None, QUIET),),
         name="${__field.labels.machine} ${__field.labels.component}",
-        words=(("watch", "● watch", "medium"), ("alert", "◆ alert", "high"), ("danger", "▲ danger", "urgent")),
+        words=(
+            ("watch", "● watch", "medium"),
+            ("alert", "◆ alert", "high"),
+            ("danger", "▲ danger", "urgent"),
+            ("gone", "○ gone", QUIET),
+        ),
     )
 
 

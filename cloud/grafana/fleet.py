@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 
 ALARMS_SINCE: Final = "range(start: -365d)"
 """How far back an alarm that is still active may have been reported last."""
+NOT_JUDGED: Final = ("-1", "not judged", "uncertain")
+"""A table has a number in each row; neither score nor health can be -1."""
+SHOWN: Final = 20
+"""Lines that a chart of the fleet bears; with a thousand of them nobody sees the one that matters."""
 TO_MACHINE: Final = "/d/plantpulse-machine?var-machine=${__field.labels.asset}&${__url_time_range}"
 
 
@@ -107,8 +111,8 @@ def _machines(places: Places) -> Panel:
     return Panel(
         Kind.TABLE,
         "Machines, worst first",
-        "The newest summary of each machine. A score of 1 is the alarm limit; -1 stands for: not judged (off, still "
-        "learning, or no evidence). Zone by ISO 20816-3 where group and support are configured.",
+        "The newest summary of each machine. A score of 1 is the alarm limit; not judged: it is off, still "
+        "learning, or there is no evidence. Zone by ISO 20816-3 where group and support are configured.",
         "short",
         (query,),
         width=24,
@@ -131,6 +135,7 @@ def _machines(places: Places) -> Panel:
                     "unit": "suffix:of 100",
                     "decimals": 0,
                     "thresholds": _steps(HEALTH_LIMITS),
+                    "mappings": words_as_mappings(NOT_JUDGED),
                     "custom.cellOptions": {"type": "color-text"},
                 },
             ),
@@ -141,6 +146,7 @@ def _machines(places: Places) -> Panel:
                     "unit": "suffix:× limit",
                     "decimals": 2,
                     "thresholds": _steps(SCORE_LIMITS),
+                    "mappings": words_as_mappings(NOT_JUDGED),
                     "custom.cellOptions": {"type": "color-text"},
                 },
             ),
@@ -168,14 +174,26 @@ def _machines(places: Places) -> Panel:
     )
 
 
+def _worst(buckets: Buckets, field: str, how: str) -> str:
+    """Return the series of one field, of the machines that are nearest their limit now."""
+    now = newest(buckets, "range(start: -90d)", "score", where=SITE)
+    thinned = f"{read(buckets.summaries, IN_RANGE, 'summary', one_of(field), SITE)}\n  |> {windowed(how)}"
+    worst = (
+        f'worst = {now}\n  |> filter(fn: (r) => exists r.score)\n  |> sort(columns: ["score"], desc: true)\n'
+        f'  |> limit(n: {SHOWN})\n  |> findColumn(fn: (key) => true, column: "asset")'
+    )
+    return series(
+        f"{worst}\n\n{thinned}\n  |> filter(fn: (r) => contains(value: r.asset, set: worst))", "machine", "asset"
+    )
+
+
 def _health(buckets: Buckets) -> Panel:
-    steady = read(buckets.summaries, IN_RANGE, "summary", 'r._field == "health_index"', SITE)
     return Panel(
         Kind.TREND,
-        "Health",
-        "Health index of every machine while it is judged: 100 is like its baseline, 0 is far from it.",
+        "Health, machines nearest their limit",
+        f"Health index while they are judged: 100 is like the baseline, 0 is far from it. The {SHOWN} worst now.",
         "suffix:of 100",
-        (series(f"{steady}\n  |> {windowed('mean')}", "machine", "asset"),),
+        (_worst(buckets, "health_index", "mean"),),
         width=12,
         height=9,
         decimals=0,
@@ -188,14 +206,13 @@ def _health(buckets: Buckets) -> Panel:
 
 
 def _score(buckets: Buckets) -> Panel:
-    steady = read(buckets.summaries, IN_RANGE, "summary", 'r._field == "score"', SITE)
     return Panel(
         Kind.TREND,
-        "Score against the alarm limit",
-        "The highest score of each machine in each stretch of time. The dashed line at 1 is the alarm limit; an alarm "
-        "needs more than one window above it.",
+        "Score, machines nearest their limit",
+        f"The highest score in each stretch of time, of the {SHOWN} worst now. The dashed line at 1 is the alarm "
+        "limit; an alarm needs more than one window above it.",
         "suffix:× limit",
-        (series(f"{steady}\n  |> {windowed('max')}", "machine", "asset"),),
+        (_worst(buckets, "score", "max"),),
         width=12,
         height=9,
         decimals=2,

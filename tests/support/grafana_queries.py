@@ -12,6 +12,14 @@ from support.influx import InfluxDaemon
 Row = dict[str, str]
 
 
+def ask(daemon: InfluxDaemon, query: str) -> list[Row]:
+    """Return the rows of a query; one that fails after its first rows says so in a table of its own."""
+    rows = daemon.flux(query)
+    wrong = [row["error"] for row in rows if "error" in row]
+    assert not wrong, f"{wrong[0]}: {query}"
+    return rows
+
+
 def interpolated(query: str, values: Mapping[str, str], span: timedelta, step: str = "5m") -> str:
     """Return a query with a range that ends now and the values of the variables.
 
@@ -42,7 +50,7 @@ def chosen_values(dashboard: Mapping[str, Any], daemon: InfluxDaemon, span: time
         if variable["type"] == "custom":
             values[variable["name"]] = variable["query"].split(",")[0].partition(" : ")[2]
             continue
-        offered = offers(variable, daemon.flux(interpolated(variable["query"], values, span)))
+        offered = offers(variable, ask(daemon, interpolated(variable["query"], values, span)))
         assert offered, f"{dashboard['title']}: nothing to choose for {variable['name']}"
         if variable.get("includeAll"):
             values[variable["name"]] = variable["allValue"]

@@ -14,7 +14,7 @@ from datetime import timedelta
 
 import pytest
 from support.fake_grafana import TOKEN as GRAFANA_TOKEN
-from support.grafana_queries import as_grafana_reads, chosen_values, interpolated, queries
+from support.grafana_queries import as_grafana_reads, ask, chosen_values, interpolated, queries
 from support.influx import ORG, TOKEN, running_influx
 
 from cloud.grafana.boards import Places
@@ -59,14 +59,14 @@ def test_every_query_of_what_the_demo_brought_has_rows(tmp_path, grafana, free_p
         for board in grafana.dashboards.values():
             values = chosen_values(board, daemon, SPAN, machine)
             for name, query in queries(board):
-                rows = daemon.flux(interpolated(query, values, SPAN))
+                rows = ask(daemon, interpolated(query, values, SPAN))
                 if rows:
                     as_grafana_reads(query, rows)
                 else:
                     empty.add(name)
         assert empty <= EMPTY_ON_A_GOOD_DAY
         for rule in rules(Places()):
-            assert daemon.flux(interpolated(rule.query, {}, timedelta(seconds=rule.span_s))), rule.uid
+            assert ask(daemon, interpolated(rule.query, {}, timedelta(seconds=rule.span_s))), rule.uid
 
 
 def _filled(daemon, demo):
