@@ -117,60 +117,64 @@ def _machines(places: Places) -> Panel:
         (query,),
         width=24,
         height=10,
-        columns=(
-            Column(
-                "machine",
-                {
-                    "displayName": "Machine",
-                    "links": [
-                        {"title": "trends", "url": "/d/plantpulse-machine?var-machine=${__data.fields.asset}"},
-                        {"title": "console", "url": f"{places.console}/machines/${{__data.fields.asset}}"},
-                    ],
-                },
-            ),
-            Column(
-                "health",
-                {
-                    "displayName": "Health",
-                    "unit": "suffix:of 100",
-                    "decimals": 0,
-                    "thresholds": _steps(HEALTH_LIMITS),
-                    "mappings": words_as_mappings(NOT_JUDGED),
-                    "custom.cellOptions": {"type": "color-text"},
-                },
-            ),
-            Column(
-                "score",
-                {
-                    "displayName": "Score",
-                    "unit": "suffix:× limit",
-                    "decimals": 2,
-                    "thresholds": _steps(SCORE_LIMITS),
-                    "mappings": words_as_mappings(NOT_JUDGED),
-                    "custom.cellOptions": {"type": "color-text"},
-                },
-            ),
-            Column(
-                "zone",
-                {
-                    "displayName": "Zone",
-                    "mappings": words_as_mappings(*ZONES),
-                    "custom.cellOptions": {"type": "color-text"},
-                },
-            ),
-            Column("state", {"displayName": "Operating state", "mappings": words_as_mappings(*STATES)}),
-            Column(
-                "age",
-                {
-                    "displayName": "Age of data",
-                    "unit": "s",
-                    "decimals": 0,
-                    "thresholds": _steps(AGE_LIMITS),
-                    "custom.cellOptions": {"type": "color-text"},
-                },
-            ),
-            Column("asset", {"custom.hidden": True}),
+        columns=_columns(places),
+    )
+
+
+def _columns(places: Places) -> tuple[Column, ...]:
+    return (
+        Column(
+            "machine",
+            {
+                "displayName": "Machine",
+                "links": [
+                    {"title": "trends", "url": "/d/plantpulse-machine?var-machine=${__data.fields.asset}"},
+                    {"title": "console", "url": f"{places.console}/machines/${{__data.fields.asset}}"},
+                ],
+            },
         ),
+        Column(
+            "health",
+            {
+                "displayName": "Health",
+                "unit": "suffix:of 100",
+                "decimals": 0,
+                "thresholds": _steps(HEALTH_LIMITS),
+                "mappings": words_as_mappings(NOT_JUDGED),
+                "custom.cellOptions": {"type": "color-text"},
+            },
+        ),
+        Column(
+            "score",
+            {
+                "displayName": "Score",
+                "unit": "suffix:× limit",
+                "decimals": 2,
+                "thresholds": _steps(SCORE_LIMITS),
+                "mappings": words_as_mappings(NOT_JUDGED),
+                "custom.cellOptions": {"type": "color-text"},
+            },
+        ),
+        Column(
+            "zone",
+            {
+                "displayName": "Zone",
+                "mappings": words_as_mappings(*ZONES),
+                "custom.cellOptions": {"type": "color-text"},
+            },
+        ),
+        Column("state", {"displayName": "Operating state", "mappings": words_as_mappings(*STATES)}),
+        Column(
+            "age",
+            {
+                "displayName": "Age of data",
+                "unit": "s",
+                "decimals": 0,
+                "thresholds": _steps(AGE_LIMITS),
+                "custom.cellOptions": {"type": "color-text"},
+            },
+        ),
+        Column("asset", {"custom.hidden": True}),
     )
 
 
