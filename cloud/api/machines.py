@@ -55,11 +55,14 @@ DEFAULT_SPAN_DAYS: Final = 7
 @router.get("")
 @permission(Action.VIEW)
 def list_machines(
-    context: Context, cursor: str | None = None, limit: Annotated[int, Query(ge=1, le=1000)] = 500
+    context: Context,
+    cursor: str | None = None,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 500,
+    gateway: Annotated[str | None, Query(description="id of a gateway: its machines only")] = None,
 ) -> MachineList:
-    """Return the fleet in the order of ids."""
+    """Return the fleet in the order of ids, or the machines of one gateway."""
     after = str(decode_cursor(cursor, str)[0]) if cursor else ""
-    rows = context.book.machines(after, limit + 1)
+    rows = _rows(context, after, limit + 1, gateway)
     latest = context.trends.latest_machines()
     alarms = context.book.open_alarms()
     gateways = {gateway.id: gateway for gateway in context.book.gateways()}
@@ -170,6 +173,14 @@ def read_trends(  # noqa: PLR0917 - each argument is one query parameter, FastAP
         ],
         states=States(t_ms=list(trend.states.t_ms), value=list(trend.states.value)),
     )
+
+
+def _rows(context: ApiContext, after: str, limit: int, gateway: str | None) -> Sequence[Machine]:
+    if gateway is None:
+        return context.book.machines(after, limit)
+    # Sorted as the cursor counts: a gateway names its machines in its own order, and has a few dozen at most.
+    rows = sorted(context.book.machines_of(gateway), key=lambda row: row.id)
+    return [row for row in rows if row.id > after][:limit]
 
 
 def machine_name(machine: Machine) -> str:

@@ -14,9 +14,11 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from cloud.api.guard import SIGN_IN_PAGE, permission
+from cloud.api.plant import STATES
 from cloud.console.acknowledge import mount_acknowledge_page
 from cloud.console.assets import Assets
 from cloud.permissions import Action
+from models.contract.vocabulary import Criticality, DiagnosisLabel
 from models.diagnosis.iso20816 import BOUNDARIES_MM_S
 
 if TYPE_CHECKING:
@@ -83,6 +85,7 @@ PAGES: Final = (
     Page("/gateways", "gateways.html", "gateways"),
     Page("/gateways/{gateway:path}", "gateway.html", "gateways"),
     Page("/models", "models.html", "models"),
+    Page("/advice", "advice.html", "alarms"),
     Page("/notifications", "notifications.html", "notifications"),
     Page("/audit", "audit.html", "audit", Action.READ_AUDIT),
     Page("/users", "users.html", "users", Action.MANAGE_USERS),
@@ -91,8 +94,19 @@ PAGES: Final = (
 )
 
 
+NO_CAUSE: Final = frozenset({DiagnosisLabel.NO_FAULT_FOUND, DiagnosisLabel.HEALTHY, DiagnosisLabel.MACHINE_OFF})
+"""Labels that no alarm carries, so there is nothing to be done about them."""
+
 ZONE_LIMITS: Final = {f"{group}/{support}": limits for (group, support), limits in BOUNDARIES_MM_S.items()}
 """Velocity in mm/s between the ISO 20816-3 zones, by "group/support", for the bands behind velocity trends."""
+
+
+CHOICES: Final = {
+    "states": STATES,
+    "criticalities": tuple(Criticality),
+    "causes": tuple(label for label in DiagnosisLabel if label not in NO_CAUSE),
+}
+"""What forms let people choose from, in the words of the API."""
 
 
 def mount(app: FastAPI) -> None:
@@ -107,7 +121,7 @@ def mount(app: FastAPI) -> None:
     )
     for page in PAGES:
         body = environment.get_template(page.template).render(
-            static=f"/static/{assets.version}", section=page.section, zone_limits=ZONE_LIMITS
+            static=f"/static/{assets.version}", section=page.section, zone_limits=ZONE_LIMITS, **CHOICES
         )
         _add_page(app, page, body)
     mount_acknowledge_page(app, environment, f"/static/{assets.version}", _headers(ALLOWED))

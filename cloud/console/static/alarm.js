@@ -8,6 +8,7 @@ import { age, fact, nothing, numberCell } from "./cells.js";
 import { byId, element, idOfPage, pageOf, put } from "./dom.js";
 import { featureWords, fixed, ms, number, sentenceCase, stateWords, time, unitWords } from "./format.js";
 import { showFaultLines } from "./faultlines.js";
+import { mayEverywhere } from "./session.js";
 import { start } from "./shell.js";
 import { mark, sign } from "./signs.js";
 import { isSlowPicture, slowView } from "./slow.js";
@@ -23,6 +24,7 @@ const slow = slowView(byId("slow"));
 const around = aroundView(api, () => refresh());
 let alarm = null;
 let evidence = null;
+let machineClass = null; // for whoever may change the advice; null otherwise
 
 const isOfProcess = () => (evidence ? isSlowPicture(evidence) : alarm.family === "process");
 
@@ -30,8 +32,8 @@ function showHead() {
   document.title = `${alarm.machine_name}: ${sentenceCase(alarm.label)} · plantpulse`;
   put(byId("path"), element("a", { href: "/alarms" }, "Alarms"), " / ", element("a", { href: pageOf("machines", alarm.machine) }, alarm.machine_name));
   put(byId("sentence"), alarm.sentence);
-  byId("next-step").hidden = !alarm.next_step;
-  if (alarm.next_step) put(byId("next-step"), element("strong", {}, "What to do: "), alarm.next_step);
+  byId("next-step").hidden = !alarm.next_step && !machineClass;
+  put(byId("next-step"), element("strong", {}, "What to do: "), alarm.next_step || "nobody has said yet.", machineClass ? [" ", adviceLink()] : null);
   put(byId("actions"), buttons(alarm, answer));
   put(
     byId("facts"),
@@ -43,6 +45,13 @@ function showHead() {
     fact("What", sentenceCase(alarm.label), sentenceCase(alarm.family)),
     fact("Score", number(alarm.score), "alarm limit 1"),
   );
+}
+
+const adviceLink = () => element("a", { id: "advice-link", href: `/advice?${new URLSearchParams({ class: machineClass, cause: alarm.label })}` }, `Change this advice for class ${machineClass}`);
+
+async function fetchClass() {
+  if (machineClass !== null || !mayEverywhere("configure_machines")) return;
+  machineClass = (await get(`/machines/${encodeURIComponent(alarm.machine)}`)).class;
 }
 
 function showOutcome() {
@@ -166,6 +175,7 @@ async function refresh() {
     put(byId("missing"), nothing(`There is no alarm “${id}”`, "Alarms are never deleted; check the address."), element("p", {}, element("a", { href: "/alarms" }, "See all alarms")));
     return;
   }
+  await fetchClass();
   showHead();
   showOutcome();
   put(byId("checks"), checks());

@@ -20,7 +20,8 @@ export class ApiError extends Error {
   }
 }
 
-async function call(path, options) {
+/** Return what the API answered, and the ETag that goes with a change of it. */
+async function asked(path, options) {
   let response;
   try {
     response = await fetch(ROOT + path, { ...options, signal: AbortSignal.timeout(TIMEOUT_MS) });
@@ -30,7 +31,7 @@ async function call(path, options) {
   const body = await response.json().catch(() => null);
   if (response.ok) {
     answered();
-    return body;
+    return { body, tag: response.headers.get("ETag") };
   }
   // Signed out, here or elsewhere: whoever signs in again comes back to this page.
   if (response.status === 401) location.assign(`/sign-in?next=${encodeURIComponent(location.pathname + location.search)}`);
@@ -39,6 +40,11 @@ async function call(path, options) {
   else answered(); // "there is no such machine" is an answer
   throw error;
 }
+
+const call = async (path, options) => (await asked(path, options)).body;
+
+/** Fetch one document and its ETag, `{ body, tag }`. */
+export const getTagged = (path) => asked(path, {});
 
 /** Fetch one document; a parameter that is a list is repeated. */
 export function get(path, parameters = {}) {
@@ -62,11 +68,14 @@ export async function getAll(path, parameters = {}) {
   return items;
 }
 
-const change = (method) => (path, body) => call(path, { method, headers: { "Content-Type": "application/json" }, body: body === undefined ? undefined : JSON.stringify(body) });
+const change = (method) => (path, body, headers = {}) => call(path, { method, headers: { "Content-Type": "application/json", ...headers }, body: body === undefined ? undefined : JSON.stringify(body) });
 
 export const post = change("POST");
 export const replace = change("PUT");
 export const remove = change("DELETE");
+
+/** Change a part of a document, if it still is what its ETag says. */
+export const amend = (path, body, tag) => change("PATCH")(path, body, { "If-Match": tag });
 
 function answered() {
   lastAnswer = Date.now();

@@ -14,6 +14,7 @@ import { sparkline } from "./sparkline.js";
 const SHIFT_HOURS = 8;
 const SHIFT_MS = SHIFT_HOURS * 3_600_000;
 const NOTICED_CHANGE = 5; // points of health; less is the breathing of a healthy machine
+const AT_ONCE = 1000; // machines in one answer: as many as the cloud gives
 const form = byId("filters");
 let machines = [];
 
@@ -119,7 +120,7 @@ function show() {
 }
 
 async function refresh() {
-  machines = (await getAll("/machines")).sort(worseFirst);
+  machines = (await getAll("/machines", { limit: AT_ONCE })).sort(worseFirst);
   const unique = (list) => [...new Set(list.filter(Boolean))].sort().map((value) => [value, value]);
   offer(form.elements.site, unique(machines.map((machine) => places(machine).site)));
   offer(form.elements.area, unique(machines.map((machine) => places(machine).area)));

@@ -98,7 +98,7 @@ async function refresh() {
   put(byId("facts"), facts());
   showMetrics();
   delete byId("gateway").dataset.waiting;
-  const machines = gateway.machines?.length ? (await getAll("/machines")).filter((machine) => gateway.machines.includes(machine.id)) : [];
+  const machines = gateway.machines?.length ? await getAll("/machines", { gateway: id }) : [];
   put(byId("machines"), machines.length ? machines.map((machine) => element("li", {}, element("a", { href: pageOf("machines", machine.id) }, machine.name))) : element("li", { class: "hint" }, gateway.foreign ? "None that is judged." : "None yet."));
 }
 

@@ -10,7 +10,9 @@ import { byId, element, idOfPage, pageOf, put } from "./dom.js";
 import { drawMachine } from "./drawing.js";
 import { NONE, duration, featureWords, fixed, ms, number, sentenceCase, stateWords, time } from "./format.js";
 import { refill } from "./keyboard.js";
+import { editMachine, relearningWords } from "./machineedit.js";
 import { baselineOf, momentOptions } from "./moments.js";
+import { may } from "./session.js";
 import { start } from "./shell.js";
 import { mark } from "./signs.js";
 import { HEALTH_LIMIT } from "./sparkline.js";
@@ -32,6 +34,7 @@ const id = idOfPage("machines");
 const api = `/machines/${encodeURIComponent(id)}`;
 const view = readAddress();
 let machine = null;
+let relearning = { since: null };
 let alarms = [];
 let pictures = [];
 let trends = null;
@@ -108,13 +111,15 @@ function showHead() {
   put(byId("path"), element("a", { href: "/" }, "Fleet"), places.map((place, at) => [" / ", at < 2 ? element("a", { href: `/?${new URLSearchParams(at === 0 ? { site: place } : { site: places[0], area: place })}` }, place) : place]));
   put(byId("name"), machine.name);
   put(byId("sentence"), verdictWords());
-  put(byId("actions"), button(machine.maintenance ? "end-maintenance" : "maintain", maintain, false, machine.id));
+  showActions();
   byId("label-stretch").hidden = !mayDo("label", machine.id);
   const worst = alarms.filter(isOpen).sort(moreUrgentFirst)[0];
   byId("next-step").hidden = !worst?.next_step;
   if (worst?.next_step) put(byId("next-step"), element("strong", {}, "What to do: "), worst.next_step);
   byId("prognosis").hidden = !machine.prognosis;
   if (machine.prognosis) put(byId("prognosis"), element("strong", {}, "How long: "), machine.prognosis.sentence);
+  byId("relearning").hidden = !relearning.since;
+  put(byId("relearning"), relearningWords(relearning));
   const { speed_rpm: speed, machine_group: group, support } = machine.facts ?? {};
   put(
     byId("facts"),
@@ -129,6 +134,15 @@ function showHead() {
   const priorityAt = new Map(alarms.filter(isOpen).sort(moreUrgentFirst).toReversed().flatMap((alarm) => [alarm.component, alarm.channel?.replace(/\.[^.]*$/, "")].filter(Boolean).map((point) => [point, alarm.priority])));
   // A shaft with bearings says nothing about a room or a loop of pipes.
   drawMachine(byId("drawing"), isSlow(machine.features) ? [] : (machine.channels ?? []), priorityAt, machine.class);
+}
+
+/** Buttons stay as they are while they say the same: who holds one by keyboard goes on holding it. */
+function showActions() {
+  const action = machine.maintenance ? "end-maintenance" : "maintain";
+  if (byId("actions").dataset.action === action) return;
+  byId("actions").dataset.action = action;
+  const edit = may("configure_machines", machine.id) ? element("button", { type: "button", id: "edit-open", onclick: change }, "Edit") : null;
+  put(byId("actions"), button(action, maintain, false, machine.id), edit);
 }
 
 function verdictWords() {
@@ -157,6 +171,10 @@ async function answer(action, alarmId) {
 
 async function maintain(action) {
   if (await ask(action, api, `${machine.name}: its alarms are ${action === "maintain" ? "suppressed meanwhile, and still written down" : "wanted again"}`)) await refresh();
+}
+
+async function change() {
+  if (await editMachine(api, machine)) await refresh();
 }
 
 // ---- trends ----
@@ -289,7 +307,7 @@ async function refresh() {
     put(byId("missing"), nothing(`There is no machine “${id}”`, "It may have been renamed or retired."), element("p", {}, element("a", { href: "/" }, "See all machines")));
     return;
   }
-  alarms = await getAll("/alarms", { machine: id });
+  [alarms, relearning] = await Promise.all([getAll("/alarms", { machine: id }), get(`${api}/relearning`)]);
   showHead();
   showAlarms();
   delete byId("machine").dataset.waiting;

@@ -32,6 +32,9 @@ export function may(action, machine = null) {
   return ["*", siteOf.get(machine)].some((site) => person.may_at[site]?.includes(action));
 }
 
+/** Whether the person may do what concerns every site at once. */
+export const mayEverywhere = (action) => person?.may_at["*"]?.includes(action) ?? false;
+
 /** The person's name, roles by site, and how they are known. */
 export const me = () => person;
 

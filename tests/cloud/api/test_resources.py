@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 from support.cloud_bench import GATEWAY, NOW_MS
 from support.contract_examples import ALARM_ID, ASSET, GATEWAY_ASSET, START_NS, alarm, summary
-from support.simulated_gateway import ForeignNode
+from support.simulated_gateway import ForeignNode, SimulatedGateway
 
 from cloud.api.context import iso
 from cloud.book.answering import end_what_is_over
@@ -70,6 +72,29 @@ async def test_a_machine_in_the_fleet(api):
         "health_trend": {"t_ms": [START_NS // 1_000_000 + 60_000 * minute for minute in range(5)], "value": [96.5] * 5},
         "maintenance": None,
     }
+
+
+async def test_the_fleet_is_asked_for_by_gateway_a_page_at_a_time(api):
+    other = SimulatedGateway(
+        "plant",
+        "gateway-2",
+        "00000000-0000-4000-8000-0000000000d0",
+        [
+            dataclasses.replace(
+                api.gateway.machines[0], name=name, asset_id=f"00000000-0000-4000-8000-0000000000{name}"
+            )
+            for name in ("d9", "d8", "d7")
+        ],
+    )
+    api.cloud.arrive(*other.births(api.cloud.now_ms))
+    assert len((await api.get("/machines"))["items"]) == 4
+    first = await api.get("/machines", gateway="plant:gateway-2", limit=2)
+    assert [machine["name"] for machine in first["items"]] == ["d7", "d8"]  # in the order of ids
+    rest = await api.get("/machines", gateway="plant:gateway-2", limit=2, cursor=first["next"])
+    assert [machine["name"] for machine in rest["items"]] == ["d9"]
+    assert rest["next"] is None
+    assert [machine["id"] for machine in (await api.get("/machines", gateway=GATEWAY))["items"]] == [ASSET]
+    assert (await api.get("/machines", gateway="plant:nobody"))["items"] == []
 
 
 async def test_one_machine_has_channels_features_and_facts(api):

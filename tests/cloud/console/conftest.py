@@ -117,6 +117,8 @@ def every_page(plant: Plant) -> list[str]:
         "/gateways/demo-plant:gateway-1",
         "/gateways/packaging:line-4-plc",
         "/models",
+        "/notifications",
+        "/advice",
         "/audit",
         "/users",
         "/account",

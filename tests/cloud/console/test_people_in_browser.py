@@ -28,7 +28,7 @@ PASSWORD = "correct horse battery"  # noqa: S105 - of a person made up
 
 
 @contextmanager
-def _somebody(browser: Browser, plant: Plant, name: str, **grants: str) -> Iterator[Visitor]:
+def somebody(browser: Browser, plant: Plant, name: str, **grants: str) -> Iterator[Visitor]:
     """Sit down as a person with these roles; everything the browser complains about fails the test."""
     context = browser.new_context(timezone_id="Europe/Berlin", viewport={"width": 1440, "height": 900})
     with plant.client(name, {site.replace("everywhere", "*"): role for site, role in grants.items()}) as client:
@@ -83,7 +83,7 @@ def test_a_person_signs_in_goes_where_they_wanted_and_signs_out(browser: Browser
 
 @pytest.mark.parametrize("wanted", ["//evil.example/", "https://evil.example/", "/\\evil.example", "/sign-in"])
 def test_signing_in_leads_nowhere_else(browser: Browser, guarded: Plant, wanted: str) -> None:
-    with _somebody(browser, guarded, "V. Braun", everywhere="viewer") as visitor:
+    with somebody(browser, guarded, "V. Braun", everywhere="viewer") as visitor:
         visitor.page.goto(f"{guarded.address}/sign-in?next={wanted}")
         visitor.page.wait_for_url(f"{guarded.address}/**")
         expect(visitor.page).not_to_have_url(re.compile("/sign-in"))
@@ -106,7 +106,7 @@ def test_who_is_signed_out_elsewhere_is_led_to_the_sign_in_page(browser: Browser
 def test_a_viewer_sees_everything_and_can_press_nothing(browser: Browser, plant: Plant, guarded: Plant) -> None:
     machine = plant.machine_named(WORN)
     report = guarded.raise_alarm("viewer", "Look but do not touch.")
-    with _somebody(browser, guarded, "V. Braun", everywhere="viewer") as visitor:
+    with somebody(browser, guarded, "V. Braun", everywhere="viewer") as visitor:
         page = visitor.open("/alarms?q=do+not+touch")
         assert page.locator("#alarms tbody button").count() == 0
         page.keyboard.press("j")
@@ -124,7 +124,7 @@ def test_a_viewer_sees_everything_and_can_press_nothing(browser: Browser, plant:
 
 def test_a_technician_acknowledges_but_takes_nothing_out_of_service(browser: Browser, guarded: Plant) -> None:
     report = guarded.raise_alarm("technician", "For technicians.")
-    with _somebody(browser, guarded, "T. Weber", everywhere="technician") as visitor:
+    with somebody(browser, guarded, "T. Weber", everywhere="technician") as visitor:
         page = visitor.open(f"/alarms/{report.alarm_id}")
         assert page.locator("#actions button").all_inner_texts() == ["Acknowledge a", "Shelve s"]
         page.keyboard.press("a")
@@ -133,7 +133,7 @@ def test_a_technician_acknowledges_but_takes_nothing_out_of_service(browser: Bro
 
 
 def test_an_admin_adds_a_user_who_can_sign_in(browser: Browser, guarded: Plant) -> None:
-    with _somebody(browser, guarded, "R. Admin", everywhere="admin") as visitor:
+    with somebody(browser, guarded, "R. Admin", everywhere="admin") as visitor:
         page = visitor.open("/users")
         page.get_by_role("button", name="Add a user").click()
         page.locator("#user [name=name]").fill("N. Neu")
@@ -160,7 +160,7 @@ def test_an_admin_adds_a_user_who_can_sign_in(browser: Browser, guarded: Plant) 
 
 
 def test_somebody_of_one_site_sees_that_site_only(browser: Browser, guarded: Plant) -> None:
-    with _somebody(browser, guarded, "P. Packer", packaging="engineer") as visitor:
+    with somebody(browser, guarded, "P. Packer", packaging="engineer") as visitor:
         page = visitor.open("/gateways")
         assert page.locator("#gateways tbody th a").all_inner_texts() == ["line-4-plc"]
         page.goto(f"{guarded.address}/")
@@ -170,18 +170,18 @@ def test_somebody_of_one_site_sees_that_site_only(browser: Browser, guarded: Pla
 def test_a_role_shows_its_controls_at_its_site_only(browser: Browser, plant: Plant, guarded: Plant) -> None:
     machine = plant.machine_named(WORN)
     grants = {"demo-plant": "viewer", "packaging": "engineer"}
-    with _somebody(browser, guarded, "Z. Zwei", **grants) as visitor:
+    with somebody(browser, guarded, "Z. Zwei", **grants) as visitor:
         page = visitor.open(f"/machines/{machine}")
         expect(page.locator("#who")).to_contain_text("viewer in demo-plant, engineer in packaging")
         assert page.locator("#actions button").count() == 0
         assert page.locator("#alarms tbody button").count() == 0
-    with _somebody(browser, guarded, "Z. Zwei", **(grants | {"demo-plant": "technician"})) as visitor:
+    with somebody(browser, guarded, "Z. Zwei", **(grants | {"demo-plant": "technician"})) as visitor:
         page = visitor.open(f"/machines/{machine}")
         expect(page.get_by_role("button", name="In maintenance")).to_be_visible()
 
 
 def test_the_audit_is_filtered_in_the_address_and_exported(browser: Browser, guarded: Plant) -> None:
-    with _somebody(browser, guarded, "O. Ops", everywhere="ops") as visitor:
+    with somebody(browser, guarded, "O. Ops", everywhere="ops") as visitor:
         page = visitor.open("/audit?what=alarm&who=M.+Ruiz")
         rows = page.locator("#audit tbody tr")
         assert rows.count() >= 1
@@ -197,7 +197,7 @@ def test_the_audit_is_filtered_in_the_address_and_exported(browser: Browser, gua
 
 
 def test_a_token_is_made_shown_once_used_and_revoked(browser: Browser, guarded: Plant) -> None:
-    with _somebody(browser, guarded, "T. Weber", everywhere="technician") as visitor:
+    with somebody(browser, guarded, "T. Weber", everywhere="technician") as visitor:
         page = visitor.open("/account")
         page.get_by_role("button", name="Make a token").click()
         assert page.locator("#token [name=role] option").all_inner_texts() == ["viewer", "technician"]
@@ -215,7 +215,7 @@ def test_a_token_is_made_shown_once_used_and_revoked(browser: Browser, guarded: 
 
 
 def test_a_person_changes_their_password_and_stays_signed_in(browser: Browser, guarded: Plant) -> None:
-    with _somebody(browser, guarded, "C. Change", everywhere="viewer") as visitor:
+    with somebody(browser, guarded, "C. Change", everywhere="viewer") as visitor:
         put(guarded.engine, "C. Change", {"*": "viewer"}, PASSWORD)
         page = visitor.open("/account")
         page.get_by_role("button", name="Change it").click()
