@@ -46,7 +46,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     push.add_argument("--influx", metavar="URL", help="of the InfluxDB, as Grafana reaches it")
     for action in (render, push):
         action.add_argument("--config", type=Path, metavar="TOML", help="the cloud's configuration, for its [influx]")
-        action.add_argument("--console", metavar="URL", help="of the console, as people's browsers reach it")
+        action.add_argument("--console", metavar="URL", help="of the console; default: notify.console")
         action.add_argument("--bucket-prefix", metavar="NAME", help="of the buckets; default: plantpulse")
         action.add_argument("--json", action="store_true", help="one JSON document on standard output")
 
@@ -131,7 +131,9 @@ def _places(settings: CloudSettings | None, arguments: argparse.Namespace) -> Pl
         raise InputError(f"--bucket-prefix {prefix!r}: a letter, then letters, digits, _ and -") from error
     places = Places(Buckets(prefix))
     if arguments.console is None:
-        return places
+        notify = settings.notify if settings is not None else None
+        said = notify.console if notify is not None else None
+        return places if said is None else replace(places, console=str(said).rstrip("/"))
     if not arguments.console.startswith(("http://", "https://")) or any(mark in arguments.console for mark in '"\\ '):
         raise InputError(f"--console {arguments.console!r}: give an address such as https://plantpulse.example")
     return replace(places, console=arguments.console.rstrip("/"))

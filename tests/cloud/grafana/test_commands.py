@@ -53,10 +53,15 @@ def test_push_that_had_to_leave_something_says_so_by_its_exit_code(grafana, caps
 @pytest.mark.usefixtures("environment")
 def test_push_takes_the_influxdb_of_the_cloud_s_configuration(grafana, tmp_path):
     toml = tmp_path / "cloud.toml"
-    toml.write_text('[influx]\nurl = "http://influx.example:8086"\norg = "north"\nbucket_prefix = "north"\n')
+    influx = '[influx]\nurl = "http://influx.example:8086"\norg = "north"\nbucket_prefix = "north"\n'
+    notify = '[notify]\ntime_zone = "UTC"\nconsole = "https://pulse.example"\n'
+    target = '[[notify.target]]\nname = "shift"\nurl = "mailtos://mail.example?to=a@mail.example"\n'
+    route = '[[notify.route]]\nname = "all"\nto = ["shift"]\n'
+    toml.write_text(influx + notify + target + route)
     assert main(["cloud", "grafana", "push", "--url", grafana.url, "--config", str(toml)]) == 0
     source = grafana.sources["plantpulse-influxdb"]
     assert (source["url"], source["jsonData"]["organization"]) == ("http://influx.example:8086", "north")
+    assert "https://pulse.example/machines/" in json.dumps(grafana.dashboards)
     assert 'bucket: \\"north_summaries\\"' in json.dumps(grafana.dashboards)
 
 
