@@ -294,7 +294,9 @@ class Agent:
         stamp = self._clock.stamp()
         if machine.relearn_ms is not None:
             await self._relearn(machine, machine.relearn_ms, stamp, pending)
-        step = await machine.watch.take(block, stamp.quality)
+        step = await machine.watch.take(
+            block, stamp.quality, lambda records: self._commit(machine, records, stamp, pending)
+        )
         await self._keep(machine, step.moments)
         pending.add(step.new_samples, step.windows)
         if step.new_samples and machine.connected_at_s is None:

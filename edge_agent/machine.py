@@ -10,6 +10,7 @@ that much has followed; it is kept on this gateway. `relearn` begins anew after 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -48,6 +49,8 @@ DIAGNOSIS_S: Final = 5.0
 takes 30 MB for a moment; twice as many seconds would take twice as much."""
 MAX_FINGERPRINTS: Final = 8
 """Operating states with a fingerprint of their own; as many as the pipeline has baselines."""
+Commit = Callable[[tuple["Record", ...]], Awaitable[object]]
+"""Puts records on disk, together with where the machine stands then."""
 _NO_SAMPLES: Final = np.empty((0, 0), np.float32)
 
 
@@ -80,6 +83,7 @@ class MachineWatch:
             keep_samples=process_reports.recent_samples(settings, DIAGNOSIS_S),
         )
         self._model = f"{'+'.join(settings.detectors)}/{self.pipeline.signature}"
+        self._pictures: list[tuple[str, Report | None]] = []
         self.latest_outcome: Outcome | None = None
 
     @property
@@ -105,8 +109,15 @@ class MachineWatch:
         """Return where the source must go on after a restart."""
         return SourcePosition(epoch, self.next_needed_index, detail)
 
-    async def take(self, block: Block, clock_quality: ClockQuality) -> Step:
-        """Return what one block leads to; everything of it must be committed together."""
+    async def take(self, block: Block, clock_quality: ClockQuality, commit: Commit | None = None) -> Step:
+        """Return what one block leads to; everything of it must be committed together.
+
+        Args:
+            block: the next samples.
+            clock_quality: of the block's time.
+            commit: commits records with what `memory_bytes` says then: an alarm is told before its pictures are made.
+                Without it, everything is returned at the end.
+        """
         if self.setup.calibration:
             block = replace(block, samples=calibrate(block.samples, self.setup.calibration).samples)
         before = self._windower.position
@@ -118,6 +129,13 @@ class MachineWatch:
         while windows:
             window = windows.pop(0)
             records += await self._window(window, clock_quality)
+            # What is committed early must not skip a window that has been cut and not judged.
+            if commit is not None and self._pictures and records and not windows:
+                owed = tuple(subject for subject, _ in self._pictures if subject != evidence.SPECTRUM)
+                self._memory = replace(self._memory, owed=owed)
+                await commit(tuple(records))
+                records.clear()
+            records += await self._paint(window, clock_quality)
             if any(window.end_ns >= one.due_ns for one in self._memory.moments):
                 moments += await self._kept(window.end_ns, clock_quality)
         return Step(tuple(records), count, max(0, block.end_index - max(block.first_index, counted)), tuple(moments))
@@ -156,6 +174,20 @@ class MachineWatch:
             return ()
         return (to_record(summary, record_id=self._record_id(RecordKind.SUMMARY, *key)),)
 
+    async def _paint(self, window: Window, clock_quality: ClockQuality) -> list[Record]:
+        """Return the pictures that the window asked for, and those that an end of the process kept from being made."""
+        outcome, wanted = self.latest_outcome, self._pictures
+        if outcome is None or not (wanted or self._memory.owed):
+            return []
+        self._pictures = []
+        missing = set(self._memory.owed) - {subject for subject, _ in wanted}
+        at = self._circumstances(window, outcome, clock_quality)
+        records: list[Record] = []
+        for subject, report in (*wanted, *((subject, None) for subject in sorted(missing))):
+            records += await self._pictured(subject, window, outcome, at, report)
+        self._memory = replace(self._memory, owed=())
+        return records
+
     async def _window(self, window: Window, clock_quality: ClockQuality) -> list[Record]:
         channel_causes = process_reports.channel_causes(self.setup.pipeline, window.samples)
         causes = tuple(dict.fromkeys(cause for one in channel_causes for cause in one))
@@ -171,7 +203,7 @@ class MachineWatch:
             records.append(to_record(outcome.summary, record_id=summary_id))
         at = self._circumstances(window, outcome, clock_quality)
         if isinstance(outcome, ProcessOutcome):
-            return records + await self._process(window, outcome, at)
+            return records + self._process(window, outcome, at)
         if outcome.change is not None:
             records += await self._mechanical(outcome.change, window, outcome, at)
         else:
@@ -181,10 +213,10 @@ class MachineWatch:
             channel = None if bad is None else self.setup.pipeline.channel_names[bad]
             records += self._sensor(outcome.sensor_change, channel, window, outcome, at)
         if outcome.baseline is not None and is_steady(outcome.operating_state):
-            records += await self._healthy_picture(window, outcome, at)
+            await self._healthy_picture(window, outcome)
         return records
 
-    async def _process(self, window: Window, outcome: ProcessOutcome, at: Circumstances) -> list[Record]:
+    def _process(self, window: Window, outcome: ProcessOutcome, at: Circumstances) -> list[Record]:
         """Report the alarms of a process: its pipeline knows the reason of each."""
         records: list[Record] = []
         for family, change, found in (
@@ -204,7 +236,7 @@ class MachineWatch:
             alarm = alarm_reports.changed(standing, family, change, Finding(diagnosis), at)
             records += self._reported(alarm, window)
             if alarm.is_active:
-                records += await self._pictured(alarm.report.alarm_id, window, outcome, at, None)
+                self._pictures.append((alarm.report.alarm_id, None))
         return records
 
     async def _mechanical(
@@ -228,7 +260,7 @@ class MachineWatch:
         records = self._reported(alarm, window)
         # One picture per cause: that the same fault has become more severe shows in the features.
         if alarm.is_active and is_new:
-            records += await self._pictured(alarm.report.alarm_id, window, outcome, at, report)
+            self._pictures.append((alarm.report.alarm_id, report))
         return records
 
     async def _review(self, window: Window, outcome: Outcome, at: Circumstances) -> list[Record]:
@@ -246,8 +278,8 @@ class MachineWatch:
             self._remember(standing)
             return []
         alarm = alarm_reports.revised(standing, replace(found, limit=found.limit or standing.limit), at)
-        records = self._reported(alarm, window)
-        return records + await self._pictured(alarm.report.alarm_id, window, outcome, at, report)
+        self._pictures.append((alarm.report.alarm_id, report))
+        return self._reported(alarm, window)
 
     def _sensor(
         self, change: AlarmChange, channel: str | None, window: Window, outcome: Outcome, at: Circumstances
@@ -260,7 +292,7 @@ class MachineWatch:
         alarm = alarm_reports.changed(standing, FailureFamily.SENSOR, change, Finding(diagnosis), at)
         return self._reported(alarm, window)
 
-    async def _healthy_picture(self, window: Window, outcome: Outcome, at: Circumstances) -> list[Record]:
+    async def _healthy_picture(self, window: Window, outcome: Outcome) -> None:
         """Keep the fingerprint of each newly learnt state, and show the machine once in a while without an alarm."""
         if self._needs_fingerprint(outcome):
             settings = self.setup.pipeline
@@ -276,10 +308,10 @@ class MachineWatch:
             self._memory = self._memory.with_fingerprint(outcome.operating_state, made.to_bytes())
             self._lacks_gears.discard(outcome.operating_state)
         if window.end_ns < self._memory.picture_due_ns:
-            return []
+            return
         due_ns = window.end_ns + round(self.setup.spectrum_interval_s * 1e9)
         self._memory = replace(self._memory, picture_due_ns=due_ns)
-        return await self._pictured(evidence.SPECTRUM, window, outcome, at, None)
+        self._pictures.append((evidence.SPECTRUM, None))
 
     def _needs_fingerprint(self, outcome: Outcome) -> bool:
         """Return whether a state has no fingerprint yet, or one without the gears that have been stated since.

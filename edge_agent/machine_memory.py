@@ -47,6 +47,7 @@ class MachineMemory:
         fingerprints: by operating state, how the healthy machine sounds; as bytes.
         picture_due_ns: data time of the next picture without an alarm; 0 before the baseline is learnt.
         moments: alarms whose moment is to be kept once enough has followed.
+        owed: alarms that were told and whose pictures were not made yet.
         learning_since_ms: what is normal was learnt from data after this; 0: from the first.
     """
 
@@ -56,6 +57,7 @@ class MachineMemory:
     fingerprints: Mapping[str, bytes] = field(default_factory=dict)
     picture_due_ns: int = 0
     moments: tuple[PendingMoment, ...] = ()
+    owed: tuple[str, ...] = ()
     learning_since_ms: int = 0
 
     def with_fingerprint(self, operating_state: str, data: bytes) -> MachineMemory:
@@ -87,6 +89,7 @@ class MachineMemory:
             "fingerprints": list(self.fingerprints),
             "picture_due_ns": self.picture_due_ns,
             "moments": [[one.alarm_id, one.alarm_ns, one.due_ns] for one in self.moments],
+            "owed": list(self.owed),
             "learning_since_ms": self.learning_since_ms,
         }
         arrays: dict[str, NDArray[Any] | bytes] = {
@@ -112,6 +115,7 @@ class MachineMemory:
             fingerprints={name: fields.nested(f"fingerprint/{name}") for name in fields.value("fingerprints")},
             picture_due_ns=fields.value("picture_due_ns"),
             moments=tuple(PendingMoment(*one) for one in fields.values.get("moments", ())),
+            owed=tuple(fields.values.get("owed", ())),
             learning_since_ms=fields.values.get("learning_since_ms", 0),
         )
 
