@@ -55,3 +55,11 @@ def test_a_file_that_cannot_be_read_is_bad_input(tmp_path, content):
         path.write_bytes(content)
     with pytest.raises(InputError, match=r"cloud\.toml"):
         read_configuration(path)
+
+
+def test_the_example_for_people_can_be_used():
+    settings = read_configuration(Path(__file__).parents[2] / "docs" / "examples" / "cloud.toml")
+    assert settings.http.has_tls
+    assert settings.book.url is not None
+    assert settings.influx is not None
+    assert settings.notify is not None
