@@ -19,6 +19,13 @@ const maySay = () => mayEverywhere("configure_machines");
 const idOf = (item) => `${item.class}/${item.label}`;
 const subject = (item) => `${sentenceCase(item.class)}, ${sentenceCase(item.label).toLowerCase()}`;
 const known = (item) => items.find((one) => idOf(one) === idOf(item));
+
+/** Words that are there: the cloud takes empty ones as "remove it". */
+function said(words) {
+  if (!words.trim()) throw new RangeError("say what is to be done");
+  return words;
+}
+
 const send = (item, words) => replace(`/advice/${encodeURIComponent(item.class)}/${encodeURIComponent(item.label)}`, { text: words });
 
 /** Ask with the fields that are named, and show what has become of it. */
@@ -39,13 +46,13 @@ function add() {
   const chosen = () => ({ class: machineClass.value, label: cause.value });
   const doIt = (values) => {
     if (known(chosen())) throw new RangeError(`for ${subject(chosen())} the plant already says something: change it in the list`);
-    return send(chosen(), values.text);
+    return send(chosen(), said(values.text));
   };
   return open({ title: "Add advice", what: "", todo: "Add", fields: ["class", "cause", "text"], words: "", doIt });
 }
 
 const change = (item) =>
-  open({ title: subject(item), what: "Alarms that stand say it at once.", todo: "Save", fields: ["text"], words: known(item)?.text ?? "", doIt: (values) => send(item, values.text) });
+  open({ title: subject(item), what: "Alarms that stand say it at once.", todo: "Save", fields: ["text"], words: known(item)?.text ?? "", doIt: (values) => send(item, said(values.text)) });
 
 const removeItem = (item) =>
   open({ title: `Remove the advice for ${subject(item)}?`, what: "New alarms give what their gateway knows; those that stand keep this one.", todo: "Remove", fields: [], words: "", doIt: () => send(item, "") });

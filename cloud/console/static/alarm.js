@@ -2,7 +2,7 @@
 
 import { acknowledgement, alarmStateWords, withheldWords } from "./alarmrows.js";
 import { allows, answerAlarm, button, buttons, mayDo, tapOutcome, toldFinding } from "./answer.js";
-import { get } from "./api.js";
+import { ApiError, get } from "./api.js";
 import { aroundView } from "./around.js";
 import { age, fact, nothing, numberCell } from "./cells.js";
 import { byId, element, idOfPage, pageOf, put } from "./dom.js";
@@ -24,7 +24,7 @@ const slow = slowView(byId("slow"));
 const around = aroundView(api, () => refresh());
 let alarm = null;
 let evidence = null;
-let machineClass = null; // for whoever may change the advice; null otherwise
+let machineClass; // for whoever may change the advice; null where the machine has none
 
 const isOfProcess = () => (evidence ? isSlowPicture(evidence) : alarm.family === "process");
 
@@ -50,8 +50,12 @@ function showHead() {
 const adviceLink = () => element("a", { id: "advice-link", href: `/advice?${new URLSearchParams({ class: machineClass, cause: alarm.label })}` }, `Change this advice for class ${machineClass}`);
 
 async function fetchClass() {
-  if (machineClass !== null || !mayEverywhere("configure_machines")) return;
-  machineClass = (await get(`/machines/${encodeURIComponent(alarm.machine)}`)).class;
+  if (machineClass !== undefined || !mayEverywhere("configure_machines")) return;
+  try {
+    machineClass = (await get(`/machines/${encodeURIComponent(alarm.machine)}`)).class;
+  } catch (reason) {
+    if (!(reason instanceof ApiError)) throw reason; // an alarm is shown without the link as well
+  }
 }
 
 function showOutcome() {

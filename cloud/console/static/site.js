@@ -11,6 +11,7 @@ import { PRIORITIES, counts, mark, signWord } from "./signs.js";
 
 const LEVELS = ["Site", "Area", "Line"]; // deeper places have no name of their own in ISA-95's list
 const USUAL = new Set(["normal", "off", "withheld"]);
+const AT_ONCE = 1000; // machines in one answer: as many as the cloud gives
 const OPEN_MACHINES = 60; // a tree of more begins with its quiet places closed
 const values = filters(byId("filters"), show);
 const closedByHand = new Map();
@@ -99,7 +100,7 @@ function sentence() {
 }
 
 async function refresh() {
-  machines = await getAll("/machines");
+  machines = await getAll("/machines", { limit: AT_ONCE });
   put(byId("sentence"), sentence());
   show();
 }

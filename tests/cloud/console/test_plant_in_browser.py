@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from cloud.book.requests import want_relearning
 from tests.cloud.console.conftest import VISITOR, WORN
+from tests.cloud.console.test_judged import axe_violations
 from tests.cloud.console.test_people_in_browser import somebody
 
 if TYPE_CHECKING:
@@ -156,6 +157,9 @@ def test_advice_is_added_changed_and_removed(desktop: Visitor) -> None:
 
     page.get_by_role("button", name="Change: Pump, imbalance").click()
     expect(page.get_by_label("What to do")).to_have_value("Balance it.")
+    page.get_by_label("What to do").fill("  ")
+    page.locator("#say-do").click()
+    expect(page.locator("#say .field-failure")).to_have_text("Not done: say what is to be done")
     page.get_by_label("What to do").fill("Clean the impeller, then balance it.")
     page.locator("#say-do").click()
     expect(row).to_contain_text("Clean the impeller, then balance it.")
@@ -191,6 +195,29 @@ def test_who_may_not_change_advice_reads_it(browser: Browser, plant: Plant, guar
     with somebody(browser, guarded, "V. Braun", everywhere="viewer") as visitor:
         page = visitor.open(f"/alarms/{plant.alarm_of(WORN)['id']}")
         expect(page.locator("#advice-link")).to_have_count(0)
+
+
+@pytest.mark.needs("npm/axe-core")
+def test_axe_finds_nothing_in_the_open_dialogs_and_nothing_sticks_out(
+    desktop: Visitor, phone: Visitor, blower: str
+) -> None:
+    with desktop.plant.client("E. Rater") as engineer:
+        engineer.put("/api/v1/advice/fan/cage", json={"text": f"{ADVICE} {'Unbroken' * 20}"}).raise_for_status()
+    for visitor in (desktop, phone):  # light, and dark
+        for path, opener in (
+            (f"/machines/{blower}", "#edit-open"),
+            ("/advice", "#add"),
+            ("/advice", "[data-key=remove]"),
+        ):
+            page = visitor.open(path)
+            page.locator(opener).first.click()
+            expect(page.locator("dialog[open]")).to_be_visible()
+            assert axe_violations(page) == [], (path, opener)
+            assert visitor.overflow() == [], (path, opener)
+            box = page.locator("dialog[open]").bounding_box()
+            assert box is not None
+            assert box["x"] >= 0
+            assert box["x"] + box["width"] <= page.evaluate("innerWidth")
 
 
 def test_a_gateway_lists_its_own_machines(desktop: Visitor) -> None:
