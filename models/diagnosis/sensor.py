@@ -26,6 +26,7 @@ from models.contract.vocabulary import QualityCause
 from models.diagnosis.envelope_lines import FIRST_BIN
 from models.signal.fourier import prev_fast_len, rfft
 from models.signal.quality import sample_quality
+from models.signal.spectra import hann
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -379,7 +380,7 @@ def is_ski_slope(level: FloatArray, sample_rate_hz: float) -> bool:
     length = prev_fast_len(level.size)
     step_hz = sample_rate_hz / length
     # The squared window falls off fast: a strong slow line must not leak into the parts below and above it.
-    power = np.abs(rfft(level[:length] * np.hanning(length) ** 2)) ** 2
+    power = np.abs(rfft(level[:length] * hann(length) ** 2)) ** 2
     edges = [max(FIRST_BIN, round(edge / step_hz)) for edge in SKI_EDGES_HZ]
     first, last = (round(edge / step_hz) for edge in SKI_REFERENCE_HZ)
     if edges[0] == edges[1] or last >= power.size:
