@@ -262,3 +262,43 @@ async def test_after_a_part_was_replaced_everything_is_learnt_anew_and_the_old_a
     assert {alarm.since_ns // 10**9 - 10**9 for alarm in after} <= {99, 100, 101, 102}
     assert {alarm.alarm_id for alarm in after} == {after[0].alarm_id} != {before.alarm_id}
     assert after[0].occurrence == 1
+
+
+async def test_an_alarm_is_on_disk_before_its_pictures_are_made_and_a_kill_between_costs_none():
+    samples = _signal(40, fault_from_s=20.0)
+    watch = MachineWatch(_setup())
+    early: list[tuple[tuple, bytes]] = []
+
+    async def commit(records):
+        early.append((records, watch.memory_bytes()))
+
+    rest: list = []
+    for block in _blocks(samples):
+        rest = list((await watch.take(block, ClockQuality.SYNCHRONISED, commit)).records)
+        if early and _contents(early[-1][0], AlarmReport):
+            break
+    told, memory = early[-1]
+    (report,) = _contents(told, AlarmReport)
+    assert _contents(told, EvidencePart) == []
+    assert {part.subject for part in _contents(rest, EvidencePart)} == {report.alarm_id}
+    assert _contents(rest, AlarmReport) == []
+    # Killed after the commit: what was on disk goes on, and owes the picture.
+    again = MachineWatch(_setup(), memory)
+    records = await _run(again, list(_blocks(samples, again.next_needed_index))[:3])
+    pictured = [part for part in _contents(records, EvidencePart) if part.subject == report.alarm_id]
+    assert pictured
+    assert [one.revision for one in _contents(records, AlarmReport) if one.revision <= report.revision] == []
+
+
+async def test_told_early_or_at_once_the_records_are_the_same():
+    samples = _signal(40, fault_from_s=20.0)
+    watch = MachineWatch(_setup())
+    records: list = []
+
+    async def commit(told):
+        records.extend(told)
+
+    for block in _blocks(samples):
+        records += (await watch.take(block, ClockQuality.SYNCHRONISED, commit)).records
+    at_once = await _run(MachineWatch(_setup()), _blocks(samples))
+    assert [record.record_id for record in records] == [record.record_id for record in at_once]
