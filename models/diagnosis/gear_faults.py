@@ -27,10 +27,13 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from models.diagnosis.envelope_lines import FloatArray
+
 __all__ = ["Gear", "GearError", "GearFinding", "MeshLevels", "MeshLines", "judge_gears", "mesh_lines"]
 
 SIDES_GROWN: Final = 2.0
-"""The sidebands of a group have grown by 6 dB; load alone changes them as the mesh, by its own share."""
+"""The sidebands of a group have grown by 6 dB, and more than the mesh that they stand around: load and a resonance that
+has moved lift both alike, only teeth change how deeply the mesh is modulated."""
 SIDES_MATTER: Final = 0.1
 """And are at least a tenth of the mesh: good wheels run out by a few per cent."""
 MATCHED_LINES: Final = 2
@@ -77,7 +80,7 @@ class GearFinding:
             return False
         heard, before = self.heard, self.healthy
         is_high = np.arange(1, HARMONICS + 1) * heard.mesh_hz >= HARD_HZ
-        least = np.maximum(before.far, SIDES_MATTER / SIDES_GROWN * np.maximum(heard.mesh_of, before.mesh))
+        least = _least(before.far, heard.mesh_of, before.mesh, SIDES_MATTER)
         have_grown = heard.far_of >= SIDES_GROWN * least  # False where not measured
         return bool(np.any(is_high & have_grown & (heard.matched_of >= MATCHED_LINES_BAD)))
 
@@ -114,11 +117,11 @@ def _growth(lines: MeshLines, before: MeshLevels) -> float:
     measured = ~np.isnan(lines.mesh_of) & ~np.isnan(before.mesh)
     if not measured.any():
         return 0.0
-    mesh = np.maximum(lines.mesh_of, before.mesh)[measured]
+    mesh_now, mesh_then = lines.mesh_of[measured], before.mesh[measured]
+    mesh = np.maximum(mesh_now, mesh_then)
     grown = 0.0 if is_on_halves(lines.gear) else _family_growth(lines, before, measured)
     for now, then in ((lines.near_of, before.near), (lines.far_of, before.far)):
-        # Sidebands that were not there at all are compared with what would not matter.
-        least = np.maximum(then[measured], SIDES_MATTER / SIDES_GROWN * mesh)
+        least = _least(then[measured], mesh_now, mesh_then, SIDES_MATTER)
         ratio = now[measured] / np.maximum(least, np.finfo(float).tiny)
         matched = lines.matched_of[measured]
         ratio[matched == 0] = 0.0
@@ -134,13 +137,28 @@ def _growth(lines: MeshLines, before: MeshLevels) -> float:
 
 def _family_growth(lines: MeshLines, before: MeshLevels, measured: NDArray[np.bool_]) -> float:
     """Return by what factor the far sidebands grew that are a family by their number, 0 where they are none."""
-    mesh = np.maximum(lines.mesh_of, before.mesh)[measured]
-    least = np.maximum(before.far[measured], FAMILY_MATTERS / SIDES_GROWN * mesh)
+    least = _least(before.far[measured], lines.mesh_of[measured], before.mesh[measured], FAMILY_MATTERS)
     ratio = lines.far_of[measured] / np.maximum(least, np.finfo(float).tiny)
     have_grown = ratio >= SIDES_GROWN
     several = int(np.count_nonzero(have_grown)) >= HARMONICS_GROWN
     is_family = several and int(lines.matched_of[measured][have_grown].sum()) >= FAMILY_LINES
     return float(ratio.max()) if is_family else 0.0
+
+
+def _least(then: FloatArray, mesh_now: FloatArray, mesh_then: FloatArray, matters: float) -> FloatArray:
+    """Return what growth of sidebands is measured from: what equally good teeth would show beside the mesh of now.
+
+    Sidebands that were not there at all are compared with what would not matter.
+
+    Args:
+        then: healthy RMS of the sidebands of each harmonic.
+        mesh_now: RMS of the harmonics themselves.
+        mesh_then: the same when healthy.
+        matters: share of the mesh from which sidebands count.
+    """
+    lifted = np.maximum(mesh_now / np.maximum(mesh_then, np.finfo(float).tiny), 1.0)
+    least: FloatArray = np.maximum(then * lifted, matters / SIDES_GROWN * np.maximum(mesh_now, mesh_then))
+    return least
 
 
 def is_on_halves(gear: Gear) -> bool:

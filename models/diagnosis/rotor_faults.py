@@ -36,9 +36,10 @@ ORDER_GROWN_RATIO: Final = 1.6
 """An order has grown from here on (4 dB); a steady machine's orders stay well within."""
 GROWN_MIN_MM_S: Final = 0.2
 """Growth below this is of no consequence: a seventh of the lowest boundary of ISO 20816-3."""
-UNDECIDED_MIN_MM_S: Final = 0.7
-"""Growth without a pattern is worth a word from a quarter of the lowest limit of zone B on, which the standard calls a
-significant change. Source: ISO 20816-3:2022, criterion II."""
+SIGNIFICANT_MM_S: Final = 0.7
+"""Growth of all channels together is worth a word from a quarter of the lowest limit of zone B on, which the standard
+calls a significant change; what a resonance that has moved makes of healthy lines mostly stays below.
+Source: ISO 20816-3:2022, criterion II."""
 GROWN_SHARE: Final = 0.25
 """Nor is growth below this share of what was there over all orders."""
 IMBALANCE_SHARE: Final = 0.75
@@ -59,6 +60,8 @@ LOOSE_HARMONICS: Final = 3
 """So many orders from there on must have grown for looseness."""
 LOOSE_SHARE: Final = 0.15
 """And hold this share of the growth together with the half orders."""
+LOOSE_REST: Final = 0.05
+"""And a third of that without the strongest of them, which a resonance may have lifted out of a coupling's."""
 HALF_SHARE: Final = 0.08
 """Half orders with this share of the growth show looseness by themselves: nothing else makes them."""
 HALF_DOUBTFUL: Final = 0.01
@@ -73,7 +76,8 @@ FAINT_MIN_MM_S: Final = 0.01
 still count: a longer record than the baseline's shows lines that were always there."""
 MAGNETIC_HZ: Final = (100.0, 120.0, 300.0, 360.0)
 MAGNETIC_REACH: Final = 0.01
-"""Not where the pull of motors and rectifiers may lie, at twice and six times the mains."""
+"""Not where the pull of motors and rectifiers may lie, at twice and six times the mains. It grows with load and voltage
+and comes nearer an order as the slip does: a name must hold without the orders that may be its own."""
 FAINT_TOGETHER: Final = 1e-3
 """Those of a blow have 3 % of the amplitude together."""
 FAINT_HARMONICS: Final = 3
@@ -163,8 +167,8 @@ def judge_rotor(
         return None
     grown = growth > LINE_SHARE * total
     share = np.where(grown, growth, 0.0) / total
-    # Without a fingerprint nothing says what is new, so what is faint does not count.
     electric = np.abs(np.array(ORDERS)[:, None] * shaft_hz / np.array(MAGNETIC_HZ) - 1).min(axis=1) <= MAGNETIC_REACH
+    # Without a fingerprint nothing says what is new, so what is faint does not count.
     faint = (
         ~electric
         & (growth > max(FAINT_SHARE * total, FAINT_MIN_MM_S**2))
@@ -174,7 +178,10 @@ def judge_rotor(
     new = {order: part / total for order, part, is_new in zip(ORDERS, growth.tolist(), faint, strict=True) if is_new}
     force = None if noise is None or healthy_mm_s is None else _forces(growth, noise, shaft_hz)
     label, confidence = _pattern(dict(zip(ORDERS, share.tolist(), strict=True)), new, force, rattles=rattles)
-    if label is DiagnosisLabel.UNCERTAIN and math.sqrt(total) < UNDECIDED_MIN_MM_S:
+    rest = np.where(electric, 0.0, share)
+    if rest.sum() < share.sum() and label is not _label_of_rest(rest, total, new, force, rattles=rattles):
+        label, confidence = DiagnosisLabel.UNCERTAIN, 0.3
+    if label is DiagnosisLabel.UNCERTAIN and math.sqrt(total) < SIGNIFICANT_MM_S:
         return None
     lines = tuple(
         EvidenceLine(
@@ -192,6 +199,27 @@ def judge_rotor(
     return RotorFinding(
         label, confidence, math.sqrt(total), share, _count_halves(new) >= HALVES, detail, lines, rattles
     )
+
+
+def _label_of_rest(
+    rest: FloatArray, total: float, new: dict[float, float], force: dict[float, float] | None, *, rattles: bool | None
+) -> DiagnosisLabel:
+    """Return what the orders say that are none of the motor's pull, uncertain where they hardly grew.
+
+    Args:
+        rest: share of the growth at each of `ORDERS`, 0 where the pull may lie, (orders,).
+        total: the growth in (mm/s)².
+        new: share at orders that grew clearly, none of the pull's.
+        force: at each order, None where unknown.
+        rattles: whether the noise comes in blows once per turn; None where that is open.
+    """
+    left = float(rest.sum())
+    if math.sqrt(left * total) < GROWN_MIN_MM_S:
+        return DiagnosisLabel.UNCERTAIN
+    share = dict(zip(ORDERS, (rest / left).tolist(), strict=True))
+    clear = {order: part / left for order, part in new.items()}
+    own = None if force is None else {order: part * (share[order] > 0) for order, part in force.items()}
+    return _pattern(share, clear, own, rattles=rattles)[0]
 
 
 def grown_acceleration_m_s2(order_mm_s: FloatArray, healthy_mm_s: FloatArray | None, shaft_hz: float) -> float:
@@ -303,9 +331,11 @@ def _pattern_of_orders(
     new_halves = _count_halves(new)
     # One half order alone may be the cage's, which goes round about 0.4 times a turn.
     by_halves = (new_halves >= HALVES and not is_once) or (halves > HALF_SHARE and first + second + third > halves)
-    if by_halves or (many >= LOOSE_HARMONICS and sum(higher) + halves > LOOSE_SHARE) or is_blow:
+    is_many = many >= LOOSE_HARMONICS and sum(higher) + halves > LOOSE_SHARE
+    is_comb = is_many and sum(higher) - max(higher) + halves > LOOSE_REST
+    if by_halves or is_comb or is_blow:
         return DiagnosisLabel.LOOSENESS, min(0.95, 0.55 + halves + 0.4 * sum(higher))
-    goes_on = len(high) >= FAINT_HARMONICS or max(high, default=0.0) >= FAR_ORDER
+    goes_on = is_many or len(high) >= FAINT_HARMONICS or max(high, default=0.0) >= FAR_ORDER
     if goes_on or new_halves >= HALVES or halves > HALF_DOUBTFUL:
         return DiagnosisLabel.UNCERTAIN, 0.3
     coupling = second + third + fourth

@@ -20,7 +20,7 @@ from models.diagnosis.circumstances import say
 from models.diagnosis.fingerprint import ORDERS
 from models.diagnosis.order_noise import noise_around_orders
 from models.diagnosis.rattle import rattles
-from models.diagnosis.rotor_faults import grown_acceleration_m_s2, judge_rotor, unexplained_share
+from models.diagnosis.rotor_faults import SIGNIFICANT_MM_S, grown_acceleration_m_s2, judge_rotor, unexplained_share
 from models.diagnosis.softness import grown_comb
 
 if TYPE_CHECKING:
@@ -84,6 +84,8 @@ def pooled_rotor(
             return None
         seen = together(np.stack([baseline.seen_order_mm_s(row) for row in known]))
     found = judge_rotor(together(now.order_mm_s[known]), seen, shaft_hz, rattles=False)
+    if found is not None and found.grown_mm_s < SIGNIFICANT_MM_S:
+        return replace(found, label=DiagnosisLabel.UNCERTAIN, confidence=0.3)
     if found is None or found.label is DiagnosisLabel.IMBALANCE:
         return found
     in_blows = rattles(samples[known], now.sample_rate_hz, shaft_hz)
@@ -130,14 +132,16 @@ def named_rotor(channel: RunningChannel) -> Diagnosis | None:
     together = channel.about.rotor
     in_blows = None if together is None else together.rattles
     found = judge_rotor(channel.about.now.order_mm_s[channel.row], healthy, speed / 60.0, rattles=in_blows)
-    if found is not None and together is not None:
+    if found is None or (found if together is None else together).grown_mm_s < SIGNIFICANT_MM_S:
+        return None
+    if together is not None:
         found = replace(found, label=together.label, confidence=together.confidence)
-    elif found is not None and found.label is DiagnosisLabel.LOOSENESS:
-        # What all sensors together hardly notice has not been asked whether it is soft.
+    else:
+        # What all sensors together hardly notice is no rotor's: whose forces reach them all.
         found = replace(found, label=DiagnosisLabel.UNCERTAIN, confidence=0.3)
-    if found is not None and found.label is DiagnosisLabel.MISALIGNMENT and _is_noisier(channel, speed / 60.0):
+    if found.label is DiagnosisLabel.MISALIGNMENT and _is_noisier(channel, speed / 60.0):
         found = replace(found, label=DiagnosisLabel.UNCERTAIN, confidence=0.3)
-    if found is None or _is_rather_of_blows(found, channel, speed / 60.0):
+    if _is_rather_of_blows(found, channel, speed / 60.0):
         return None
     words = wording.rotor(found, channel.name, against_baseline=channel.baseline is not None)
     return say(found.label, channel.name, found.confidence, words, found.lines)

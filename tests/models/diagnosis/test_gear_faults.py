@@ -75,6 +75,13 @@ def test_more_load_is_no_damage() -> None:
     assert judge_gears(mesh_lines(1.8 * mesh(0.15), RATE_HZ, SHAFT_HZ, [PINION]), levels) is None
 
 
+def test_a_resonance_that_lifts_the_mesh_with_its_sidebands_is_no_damage() -> None:
+    levels = fingerprint(mesh(0.3), RATE_HZ, 60 * SHAFT_HZ, gears=[PINION]).mesh_levels(0, [PINION])
+    assert judge_gears(mesh_lines(2.6 * mesh(0.3), RATE_HZ, SHAFT_HZ, [PINION]), levels) is None
+    # Teeth that mesh more loudly and more deeply modulated are damaged nevertheless.
+    assert judge_gears(mesh_lines(2.6 * mesh(0.9), RATE_HZ, SHAFT_HZ, [PINION]), levels) is not None
+
+
 def test_without_a_baseline_only_a_mesh_that_is_mostly_sidebands_is_named() -> None:
     assert judge_gears(mesh_lines(mesh(0.9), RATE_HZ, SHAFT_HZ, [PINION])) is None
     time_s = np.arange(round(4 * RATE_HZ)) / RATE_HZ

@@ -9,6 +9,8 @@ from models.contract.vocabulary import DiagnosisLabel
 from models.diagnosis.fingerprint import ORDERS
 from models.diagnosis.rotor_faults import judge_rotor
 
+SHAFT_HZ = 22.0
+"""No order of it lies where a motor pulls at twice the mains."""
 HEALTHY = {1.0: 0.8, 2.0: 0.3, 3.0: 0.15, 4.0: 0.1, 6.0: 0.4}
 
 
@@ -31,7 +33,7 @@ def velocities(**changes: float) -> np.ndarray:
     ],
 )
 def test_patterns(now: np.ndarray, label: DiagnosisLabel) -> None:
-    finding = judge_rotor(now, velocities(), 25.0, rattles=False)
+    finding = judge_rotor(now, velocities(), SHAFT_HZ, rattles=False)
     assert finding is not None
     assert finding.label is label
 
@@ -56,10 +58,40 @@ def test_patterns(now: np.ndarray, label: DiagnosisLabel) -> None:
 def test_blows_in_the_noise_decide_where_orders_do_not(
     now: np.ndarray, *, rattles: bool | None, label: DiagnosisLabel
 ) -> None:
-    finding = judge_rotor(now, velocities(), 25.0, rattles=rattles)
+    finding = judge_rotor(now, velocities(), SHAFT_HZ, rattles=rattles)
     assert finding is not None
     assert finding.label is label
     assert finding.rattles is rattles
+
+
+@pytest.mark.parametrize(
+    ("now", "shaft_hz", "label"),
+    [
+        # Twice a turn of a motor with two poles is nearly twice the mains.
+        (velocities(x2=2.0), 49.7, DiagnosisLabel.UNCERTAIN),
+        (velocities(x2=2.0), 59.5, DiagnosisLabel.UNCERTAIN),
+        (velocities(x2=2.0), 46.0, DiagnosisLabel.MISALIGNMENT),
+        # Four times a turn of one with four poles is as well, but here 2x and 3x say the same.
+        (velocities(x2=2.0, x3=1.0, x4=1.0), 24.9, DiagnosisLabel.MISALIGNMENT),
+        (velocities(x1=3.0, x2=0.6), 49.7, DiagnosisLabel.IMBALANCE),
+    ],
+)
+def test_a_name_must_hold_without_the_orders_where_the_motor_pulls(
+    now: np.ndarray, shaft_hz: float, label: DiagnosisLabel
+) -> None:
+    finding = judge_rotor(now, velocities(), shaft_hz, rattles=False)
+    assert finding is not None
+    assert finding.label is label
+
+
+def test_high_orders_that_one_resonance_makes_are_no_looseness_by_themselves() -> None:
+    # 5x is lifted; 7x and 8x did not quite double.
+    coupling = velocities(x2=2.5, x3=2.8, x4=2.8, x5=3.9, x7=0.6, x8=0.6)
+    healthy = velocities(x7=0.32, x8=0.32)
+    assert np.count_nonzero(coupling > 1.6 * healthy) == 6
+    finding = judge_rotor(coupling, healthy, SHAFT_HZ, rattles=False)
+    assert finding is not None
+    assert finding.label is DiagnosisLabel.UNCERTAIN
 
 
 def heard(forces: dict[float, float], gain: dict[float, float]) -> tuple[np.ndarray, np.ndarray]:
@@ -81,40 +113,40 @@ BLOW = {1.0: 1.0, 2.0: 0.9, 3.0: 0.8, 4.0: 0.65, 5.0: 0.5, 6.0: 0.35, 7.0: 0.25,
 def test_forces_tell_a_blow_from_a_coupling_whatever_a_resonance_lifts(lifted: float) -> None:
     gain = {lifted: 6.0}
     now, noise = heard(COUPLING, gain)
-    coupling = judge_rotor(now, velocities(), 25.0, rattles=False, noise=noise)
+    coupling = judge_rotor(now, velocities(), SHAFT_HZ, rattles=False, noise=noise)
     assert coupling is not None
     assert coupling.label is DiagnosisLabel.MISALIGNMENT
     now, noise = heard(BLOW, gain)
     for rattles in (True, None, False):
-        blow = judge_rotor(now, velocities(), 25.0, rattles=rattles, noise=noise)
+        blow = judge_rotor(now, velocities(), SHAFT_HZ, rattles=rattles, noise=noise)
         assert blow is not None
         assert blow.label is DiagnosisLabel.LOOSENESS
 
 
 def test_a_coupling_that_seems_to_rattle_is_left_open() -> None:
     now, noise = heard(COUPLING, {})
-    finding = judge_rotor(now, velocities(), 25.0, rattles=True, noise=noise)
+    finding = judge_rotor(now, velocities(), SHAFT_HZ, rattles=True, noise=noise)
     assert finding is not None
     assert finding.label is DiagnosisLabel.UNCERTAIN
 
 
 def test_a_lost_weight_stays_imbalance_where_a_resonance_lifts_its_second_order() -> None:
     now, noise = heard({1.0: 1.0, 2.0: 0.05}, {2.0: 20.0})
-    assert judge_rotor(now, velocities(), 25.0, rattles=False) != judge_rotor(
-        now, velocities(), 25.0, rattles=False, noise=noise
+    assert judge_rotor(now, velocities(), SHAFT_HZ, rattles=False) != judge_rotor(
+        now, velocities(), SHAFT_HZ, rattles=False, noise=noise
     )
-    finding = judge_rotor(now, velocities(), 25.0, rattles=False, noise=noise)
+    finding = judge_rotor(now, velocities(), SHAFT_HZ, rattles=False, noise=noise)
     assert finding is not None
     assert finding.label is DiagnosisLabel.IMBALANCE
 
 
 @pytest.mark.parametrize("now", [velocities(), velocities() * 1.3, velocities(x5=0.1), velocities(x1=0.5)])
 def test_what_hardly_grew_is_nothing(now: np.ndarray) -> None:
-    assert judge_rotor(now, velocities(), 25.0) is None
+    assert judge_rotor(now, velocities(), SHAFT_HZ) is None
 
 
 def test_the_lines_say_by_how_much() -> None:
-    finding = judge_rotor(velocities(x1=3.2), velocities(), 25.0)
+    finding = judge_rotor(velocities(x1=3.2), velocities(), SHAFT_HZ)
     assert finding is not None
     first = next(line for line in finding.lines if line.line == "1x")
     assert first.matched
@@ -124,6 +156,6 @@ def test_the_lines_say_by_how_much() -> None:
 
 
 def test_without_a_baseline_the_level_itself_has_the_pattern() -> None:
-    finding = judge_rotor(velocities(x1=9.0), None, 25.0)
+    finding = judge_rotor(velocities(x1=9.0), None, SHAFT_HZ)
     assert finding is not None
     assert finding.label is DiagnosisLabel.IMBALANCE
