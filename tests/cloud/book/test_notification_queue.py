@@ -346,7 +346,10 @@ def test_every_occasion_is_told_once_per_step_and_target_or_has_a_reason(tmp_pat
                 desk.plan(after_ms=11 * MINUTE_MS)
             elif what == "crash" and (taken := take(cloud.engine, "shift", cloud.now_ms)) is not None:
                 recover(cloud.engine, cloud.now_ms)
-                assert taken.id == take(cloud.engine, "shift", cloud.now_ms).id
+                # Among several that are due, any may come first.
+                again = list(iter(lambda: take(cloud.engine, "shift", cloud.now_ms), None))
+                assert taken.id in {one.id for one in again}
+                recover(cloud.engine, cloud.now_ms)
             elif what in {"acknowledge", "shelve", "unshelve"} and occurrence:
                 try_to(desk, what)
         desk.plan()
