@@ -10,7 +10,11 @@ from edge_agent.assembly import machine_setup
 from edge_agent.configuration import read_settings, source_options, source_request
 from edge_agent.sources import source_module
 
-EXAMPLES = sorted((Path(__file__).parents[2] / "docs" / "examples").glob("*.toml"))
+EXAMPLES = sorted(
+    path
+    for path in (Path(__file__).parents[2] / "docs" / "examples").glob("*.toml")
+    if "[cloud]" not in path.read_text()
+)
 
 
 def test_there_is_one_for_what_vibrates_and_one_for_what_is_slow():
