@@ -127,8 +127,9 @@ class MachineWatch:
         moments: list[Moment] = []
         count = len(windows)
         while windows:
-            window = windows.pop(0)
-            records += await self._window(window, clock_quality)
+            # Without its samples: as long as nobody holds them, diagnosis has the latest seconds without a copy.
+            window = replace(windows[0], samples=_NO_SAMPLES)
+            records += await self._window(windows.pop(0), clock_quality)
             # What is committed early must not skip a window that has been cut and not judged.
             if commit is not None and self._pictures and records and not windows:
                 owed = tuple(subject for subject, _ in self._pictures if subject != evidence.SPECTRUM)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from edge_agent import evidence, process_reports
 from edge_agent.kept_evidence import Moment
@@ -17,6 +17,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from models.pipeline import PipelineSettings
+
+
+MOST_SAMPLES: Final = 524_288
+"""Of all channels together: five seconds of four fast ones. More is more memory for a moment than a small gateway has
+beside its diagnosis; machines of many channels keep a shorter stretch."""
 
 
 def pending_moment(settings: PipelineSettings, alarm_id: str, alarm_ns: int, kept_s: float) -> PendingMoment:
@@ -51,6 +56,7 @@ def whole_moment(
     Raises:
         RecordError: it cannot be packed however short it is.
     """
+    recent, end_ns = _around(recent, settings.sample_rate_hz, pending.alarm_ns, end_ns)
     subject, length_s = pending.alarm_id, recent.shape[1] / settings.sample_rate_hz
     facts = {**facts, **KeptMoment(alarm_ns=pending.alarm_ns).fact()}
     if isinstance(settings, ProcessSettings):
@@ -69,3 +75,14 @@ def whole_moment(
         )
     share = 1.0 - (end_ns - pending.alarm_ns) / 1e9 / max(length_s, 1e-3)
     return Moment(settings.asset_id, subject, end_ns, evidence.packed_moment(whole, min(max(share, 0.0), 1.0)))
+
+
+def _around(
+    recent: NDArray[np.float32], sample_rate_hz: float, alarm_ns: int, end_ns: int
+) -> tuple[NDArray[np.float32], int]:
+    """Return the samples around an alarm that fit the bound, and the wall time of their end."""
+    channels, count = recent.shape
+    kept = min(count, MOST_SAMPLES // max(channels, 1))
+    after = round((end_ns - alarm_ns) / 1e9 * sample_rate_hz)
+    stop = min(max(count - after + kept // 2, kept), count)
+    return recent[:, stop - kept : stop], end_ns - round((count - stop) / sample_rate_hz * 1e9)

@@ -61,9 +61,16 @@ def pack_evidence(evidence: Evidence) -> bytes:
     body = [_LENGTH.pack(len(text)), text]
     for channel in evidence.channels:
         body += (_planes(channel.waveform), _half_decibels(channel.spectrum), _half_decibels(channel.envelope))
-    raw = b"".join(body)
-    package = _MAGIC + bytes([_VERSION]) + zlib.compress(raw, 9)
-    if len(package) > limits.EVIDENCE_PACKAGE_BYTES or len(raw) > limits.EVIDENCE_UNPACKED_BYTES:
+    size = sum(len(piece) for piece in body)
+    # Piece by piece, each let go of when it is packed: a moment of many channels is megabytes on a small gateway.
+    stream = zlib.compressobj(9)
+    packed = [_MAGIC, bytes([_VERSION])]
+    for place, piece in enumerate(body):
+        packed.append(stream.compress(piece))
+        body[place] = b""
+    packed.append(stream.flush())
+    package = b"".join(packed)
+    if len(package) > limits.EVIDENCE_PACKAGE_BYTES or size > limits.EVIDENCE_UNPACKED_BYTES:
         raise RecordError(f"{_WHAT} of {len(package)} bytes is too large: shorten the waveform")
     return package
 

@@ -7,7 +7,6 @@ Hann window, corrected for amplitude. A sum over several bins is divided by the 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -54,20 +53,12 @@ class Spectrum:
 
 
 def hann(n: int) -> NDArray[np.float64]:
-    """Return the periodic Hann window of n samples, (n,); not to be written to.
+    """Return the periodic Hann window of n samples, (n,).
 
     >>> hann(4).tolist()
     [0.0, 0.5, 1.0, 0.5]
     """
-    return _hann(n)
-
-
-# A diagnosis asks for the same long one for every channel, and its cosines take longer than the transform.
-@lru_cache(maxsize=2)
-def _hann(n: int) -> NDArray[np.float64]:
-    window = np.asarray(np.round(0.5 - 0.5 * np.cos(2.0 * np.pi / n * np.arange(n)), 15), np.float64)
-    window.flags.writeable = False
-    return window
+    return np.asarray(np.round(0.5 - 0.5 * np.cos(2.0 * np.pi / n * np.arange(n)), 15), np.float64)
 
 
 def flat_top(n: int) -> NDArray[np.float64]:
