@@ -97,9 +97,9 @@ def _look_at_the_pages(console: str, alarm: dict) -> None:
         page.goto(console)
         page.get_by_role("link", name=alarm["machine_name"]).first.click()
         expect(page.get_by_text(alarm["sentence"][:40]).first).to_be_visible(timeout=15_000)
-        expect(page.locator(".js-plotly-plot").first).to_be_visible(timeout=15_000)
+        expect(page.locator(".chart svg.still").first).to_be_visible(timeout=15_000)
         page.goto(f"{console}/alarms/{alarm['id']}")
-        expect(page.locator(".js-plotly-plot").first).to_be_visible(timeout=15_000)
+        expect(page.locator(".chart svg.still").first).to_be_visible(timeout=15_000)
         browser.close()
     assert complaints == []
 
