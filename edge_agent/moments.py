@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from models.pipeline import PipelineSettings
 
 
-MOST_SAMPLES: Final = 524_288
-"""Of all channels together: five seconds of four fast ones. More is more memory for a moment than a small gateway has
+MOST_SAMPLES: Final = 262_144
+"""Of all channels together: five seconds of two fast ones. More is more memory for a moment than a small gateway has
 beside its diagnosis; machines of many channels keep a shorter stretch."""
 
 
