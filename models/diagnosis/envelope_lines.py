@@ -115,9 +115,10 @@ def whitened_spectrum(samples: FloatArray, sample_rate_hz: float) -> tuple[NDArr
     length = prev_fast_len(samples.size)
     spectrum = rfft(samples[:length] - samples[:length].mean())
     step_hz = sample_rate_hz / length
-    background = local_background(np.abs(spectrum) ** 2, step_hz)
-    spectrum /= np.sqrt(np.maximum(background, np.finfo(float).tiny))
-    spectrum *= np.minimum(1.0, CLIP_RATIO / np.maximum(np.abs(spectrum), np.finfo(float).tiny))
+    power = _squared(spectrum)
+    level = np.sqrt(np.maximum(local_background(power, step_hz), np.finfo(float).tiny))
+    # Whitened first, clipped then: one factor for both.
+    spectrum *= np.minimum(1.0 / level, CLIP_RATIO / np.sqrt(np.maximum(power, np.finfo(float).tiny)))
     return spectrum, step_hz
 
 
@@ -129,9 +130,14 @@ def squared_envelope_power(band: NDArray[np.complex128], bins: int) -> FloatArra
     """
     padded = np.zeros(next_fast_len(band.size + bins, real=False), np.complex128)
     padded[: band.size] = band
-    envelope = np.abs(ifft(padded)) ** 2
-    power: FloatArray = np.abs(rfft(envelope)[:bins]) ** 2
-    return power
+    return _squared(rfft(_squared(ifft(padded)))[:bins])
+
+
+def _squared(values: NDArray[np.complex128]) -> FloatArray:
+    """Return squared magnitudes, without the square root that `abs` takes first."""
+    squared: FloatArray = values.real**2
+    squared += values.imag**2
+    return squared
 
 
 def local_background(power: FloatArray, step_hz: float) -> FloatArray:

@@ -46,13 +46,16 @@ SKI_EDGES_HZ: Final = (2.0, 3.5, 6.0, 10.0)
 SKI_REFERENCE_HZ: Final = (20.0, 80.0)
 SKI_SLOPE_DB: Final = 10.0
 SKI_SHARE: Final = 0.5
+SKI_GLANCE: Final = 0.25
 """Every part of the low range this far above the floor of the reference, and half of all energy in it: a slow shaft has
 lines there, but not everywhere, and machines have most of their acceleration higher up. An amplifier that swings back
-falls with the square of frequency, 16 dB from the highest of these parts to the middle of the reference."""
+falls with the square of frequency, 16 dB from the highest of these parts to the middle of the reference. Where means of
+short stretches hold less than a quarter of the energy, half of it cannot be so slow, and no spectrum is needed."""
 
 STUCK_OFFSET_STEPS: Final = 10.0
 """A signal of two values only, one step of the converter apart, is stuck when it lies so many steps beside zero; about
 zero a sensor of a machine at rest looks the same."""
+GLANCE_SAMPLES: Final = 4096
 FEW_STEPS: Final = 200.0
 """A range of fewer steps of the converter (a machine at rest) has no form that could be judged."""
 
@@ -227,9 +230,7 @@ def standing_samples(signal: FloatArray) -> int:
     >>> standing_samples(noise)
     50
     """
-    steps = np.diff(signal)
-    edges = np.concatenate([[-1], np.flatnonzero(steps), [signal.size - 1]])
-    runs = np.diff(edges)
+    runs = _runs(signal)
     return int(runs[runs >= DROPOUT_RUN].sum())
 
 
@@ -239,9 +240,16 @@ def longest_hold(signal: FloatArray) -> int:
     >>> longest_hold(np.array([1.0, 2.0, 2.0, 2.0, 3.0]))
     3
     """
-    changes = np.flatnonzero(np.diff(signal) != 0.0)
-    edges = np.concatenate([[-1], changes, [signal.size - 1]])
-    return int(np.diff(edges).max())
+    return int(_runs(signal).max())
+
+
+def _runs(signal: FloatArray) -> NDArray[np.intp]:
+    """Return the lengths of all runs of equal samples; of single samples alone, one length of 1 stands for all."""
+    is_held = signal[1:] == signal[:-1]
+    if not is_held.any():
+        return np.ones(1, np.intp)
+    edges = np.concatenate([[-1], np.flatnonzero(~is_held), [signal.size - 1]])
+    return np.diff(edges)
 
 
 def is_stuck(signal: FloatArray) -> bool:
@@ -259,9 +267,13 @@ def is_stuck(signal: FloatArray) -> bool:
 
 def is_coarse(signal: FloatArray) -> bool:
     """Return whether the whole range is a few steps of the converter."""
-    steps = np.abs(np.diff(signal))
-    moving = steps[steps > 0]
-    return not moving.size or float(np.ptp(signal)) < FEW_STEPS * float(moving.min())
+    fine = float(np.ptp(signal)) / FEW_STEPS
+    # A glance at the first samples: one step as fine as that is all it takes.
+    for part in (signal[:GLANCE_SAMPLES], signal):
+        steps = np.abs(np.diff(part))
+        if np.any((steps > 0.0) & (steps <= fine)):
+            return False
+    return True
 
 
 def is_saturated(level: FloatArray) -> bool:
@@ -293,10 +305,12 @@ def broken_contact(level: FloatArray, sample_rate_hz: float) -> tuple[int, float
     count = level.size // block
     if count < 10:
         return 0, 0.0
-    steps = np.diff(level, prepend=level[0])
+    motion = np.zeros(count * block)
     quiet = np.ones(count, bool)
-    for motion in (steps, np.diff(steps, prepend=steps[0])):
-        blocks = motion[: count * block].reshape(count, block)
+    for order in (1, 2):
+        motion[order:] = np.diff(level[: motion.size], order)
+        motion[order - 1] = 0.0
+        blocks = motion.reshape(count, block)
         energy = np.einsum("ij,ij->i", blocks, blocks)
         quiet &= energy < GAP_RATIO**2 * float(np.median(energy))
     edges = np.flatnonzero(np.diff(quiet.astype(np.int8)))
@@ -319,7 +333,10 @@ def count_spikes(level: FloatArray, sample_rate_hz: float) -> int:
     """Return how many spikes there are that last a sample or two and leave nothing behind; 0 at slow rates."""
     if sample_rate_hz < SPIKE_SLOWEST_HZ:
         return 0
-    sharp = np.abs(level[1:-1] - 0.5 * (level[:-2] + level[2:]))
+    sharp = level[:-2] + level[2:]
+    sharp *= -0.5
+    sharp += level[1:-1]
+    np.abs(sharp, out=sharp)
     usual = float(np.median(sharp[:: max(1, sharp.size // 4096)])) / 0.6745
     candidates = np.flatnonzero(sharp > SPIKE_RATIO * max(usual, np.finfo(float).tiny))
     candidates = candidates[(candidates >= SPIKE_REACH) & (candidates < sharp.size - SPIKE_REACH)]
@@ -378,9 +395,12 @@ def is_thousandfold(rms_m_s2: Sequence[float], row: int) -> bool:
 def is_ski_slope(level: FloatArray, sample_rate_hz: float) -> bool:
     """Return whether the spectrum is a slope towards zero frequency; False when the record is too short to tell."""
     length = prev_fast_len(level.size)
+    if _slow_share(level[:length], sample_rate_hz) < SKI_GLANCE:
+        return False
     step_hz = sample_rate_hz / length
     # The squared window falls off fast: a strong slow line must not leak into the parts below and above it.
-    power = np.abs(rfft(level[:length] * hann(length) ** 2)) ** 2
+    parts = rfft(level[:length] * hann(length) ** 2)
+    power = parts.real**2 + parts.imag**2
     edges = [max(FIRST_BIN, round(edge / step_hz)) for edge in SKI_EDGES_HZ]
     first, last = (round(edge / step_hz) for edge in SKI_REFERENCE_HZ)
     if edges[0] == edges[1] or last >= power.size:
@@ -389,3 +409,19 @@ def is_ski_slope(level: FloatArray, sample_rate_hz: float) -> bool:
     floor = 10 ** (SKI_SLOPE_DB / 10) * float(np.median(power[first:last])) / math.log(2)
     everywhere = all(float(power[low:high].mean()) > floor for low, high in itertools.pairwise(edges))
     return bool(everywhere and power[1 : edges[-1]].sum() > SKI_SHARE * power[1:].sum())
+
+
+def _slow_share(level: FloatArray, sample_rate_hz: float) -> float:
+    """Return which share of a signal's energy its slow parts have, by means of short stretches; 1 for a short signal.
+
+    A mean keeps at least 81 % of the energy of what is slower than `SKI_EDGES_HZ`, whatever else it lets through.
+    """
+    block = int(sample_rate_hz / SKI_EDGES_HZ[-1] / 4)
+    count = level.size // max(block, 1)
+    if block < 2 or count < 10:
+        return 1.0
+    blocks = level[: count * block].reshape(count, block)
+    window = hann(count) ** 2
+    energy = float(np.dot(np.einsum("ij,ij->i", blocks, blocks), window**2))
+    slow = block * float(np.sum((blocks.mean(axis=1) * window) ** 2))
+    return slow / energy if energy > 0.0 else 1.0

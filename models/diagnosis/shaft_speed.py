@@ -264,7 +264,8 @@ def _log_ratio(samples: NDArray[np.floating], sample_rate_hz: float, max_hz: flo
     log_ratio = np.zeros(bins)
     window = np.hanning(length)
     for channel in np.atleast_2d(samples):
-        power = np.abs(rfft((channel[:length] - channel[:length].mean()) * window)[:bins]) ** 2
+        parts = rfft((channel[:length] - channel[:length].mean()) * window)[:bins]
+        power = parts.real**2 + parts.imag**2
         ratio = power / np.maximum(local_background(power, step_hz), np.finfo(float).tiny)
         log_ratio += np.minimum(np.log1p(ratio), TOOTH_CAP)
     return log_ratio / np.atleast_2d(samples).shape[0], step_hz
