@@ -8,13 +8,13 @@ never a queue that grows. When even that is too much, the page is told to fetch 
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager
+import contextlib
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable
+    from collections.abc import AsyncIterator, Collection, Iterable
 
 MAX_WAITING = 1_000
 
@@ -45,18 +45,28 @@ class Listener:
 
     waiting: dict[Change, None] = field(default_factory=dict)
     something: asyncio.Event = field(default_factory=asyncio.Event)
+    urgent: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def add(self, changes: Iterable[Change]) -> None:
+    def add(self, changes: Collection[Change]) -> None:
         """Remember changes until `take`."""
         self.waiting.update(dict.fromkeys(changes))
+        if any(change.subject is Subject.ALARM for change in changes):
+            self.urgent.set()
         if len(self.waiting) > MAX_WAITING:
             self.waiting = {EVERYTHING: None}
         self.something.set()
+
+    async def gather(self, seconds: float) -> None:
+        """Let changes gather for so long; an alarm ends that."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self.urgent.wait()
 
     async def take(self) -> list[Change]:
         """Wait until something has changed and return it."""
         await self.something.wait()
         self.something.clear()
+        self.urgent.clear()
         taken, self.waiting = list(self.waiting), {}
         return taken
 
@@ -69,7 +79,7 @@ class EventHub:
         self._listeners: set[Listener] = set()
         self.closed = False
 
-    @asynccontextmanager
+    @contextlib.asynccontextmanager
     async def listen(self) -> AsyncIterator[Listener]:
         """Yield a listener that hears everything from now on."""
         listener = Listener()

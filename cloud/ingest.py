@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 BATCH_MESSAGES: Final = 500
 GATHER_S: Final = 0.1
 """A batch waits for company no longer than this: more spares no disk that matters."""
-COMPANY_S: Final = 0.01
+COMPANY_S: Final = 0.004
 """And no longer than this for the next message: what comes together comes closer, and an alarm must not wait."""
 
 ACKNOWLEDGE_MS: Final = 200

@@ -30,6 +30,7 @@ from edge_agent.clock import Clock
 from edge_agent.configuration import source_options, source_request
 from edge_agent.disk import JournalThread
 from edge_agent.errors import JournalFullError
+from edge_agent.heavy_work import HeavyWork
 from edge_agent.journal import Change, MachineProgress
 from edge_agent.journal_opening import open_journal
 from edge_agent.kept_evidence import Budget, KeptEvidence
@@ -111,7 +112,8 @@ async def run_agent(
         tell=tell,
     )
     async with JournalThread(journal) as disk:
-        machines = [await _opened(table, folder, disk, tell) for table in settings.machine]
+        heavy = HeavyWork()
+        machines = [await _opened(table, folder, disk, heavy, tell) for table in settings.machine]
         load_networks(machines)
         give_back_memory()
         declared = await disk.call(journal.declared, catalogue(machines))
@@ -119,13 +121,15 @@ async def run_agent(
         await agent.run(stop, exit_at_end=exit_at_end)
 
 
-async def _opened(table: MachineTable, folder: Path, disk: JournalThread, tell: Callable[[str], None]) -> Machine:
+async def _opened(
+    table: MachineTable, folder: Path, disk: JournalThread, heavy: HeavyWork, tell: Callable[[str], None]
+) -> Machine:
     """Return a machine at the place where it stood at its last commit."""
     source = await asyncio.to_thread(
         source_module(table.source.kind).open_source, source_request(table, folder), source_options(table)
     )
     stored = await disk.call(disk.journal.progress, table.asset_id)
-    watch = MachineWatch(machine_setup(table, source), None if stored is None else stored.state)
+    watch = MachineWatch(machine_setup(table, source), None if stored is None else stored.state, heavy)
     if stored is None or not watch.restarted:
         if stored is not None:
             tell(f"machine {table.name}: its stored state cannot be used; it is learnt anew")

@@ -17,9 +17,9 @@ import numpy as np
 
 from edge_agent import alarm_reports, evidence, process_reports
 from edge_agent.alarm_reports import Circumstances, Finding, StandingAlarm
+from edge_agent.heavy_work import HeavyWork, Urgency
 from edge_agent.machine_memory import MachineMemory
 from edge_agent.machine_setup import Step
-from edge_agent.memory import with_room
 from edge_agent.moments import pending_moment, whole_moment
 from edge_agent.sources.base import SourcePosition
 from models.contract.encoding import to_record
@@ -60,10 +60,12 @@ class MachineWatch:
     Args:
         setup: see there.
         data: stored memory, or None for a machine never seen before (or whose memory is unreadable).
+        heavy: where diagnoses and pictures take their turn with those of other machines; None: there are no others.
     """
 
-    def __init__(self, setup: MachineSetup, data: bytes | None = None) -> None:
+    def __init__(self, setup: MachineSetup, data: bytes | None = None, heavy: HeavyWork | None = None) -> None:
         self.setup = setup
+        self._heavy = HeavyWork() if heavy is None else heavy
         self.pipeline = process_reports.judge_of(setup.pipeline)
         self._memory = MachineMemory(self.pipeline.start())
         self.restarted = data is not None
@@ -246,8 +248,8 @@ class MachineWatch:
         standing = self._memory.standing.get(FailureFamily.MECHANICAL)
         report, is_new = None, False
         if change.state is AlarmState.ACTIVE or standing is None:
-            report, found = await self._diagnosed(window, outcome)
             is_new = standing is None or not standing.is_active
+            report, found = await self._diagnosed(window, outcome, Urgency.ALARM if is_new else Urgency.REVIEW)
             if standing is not None and not is_new:
                 standing, is_new = alarm_reports.looked_again(standing, found)
             if standing is not None and not is_new:
@@ -273,7 +275,7 @@ class MachineWatch:
         if standing.review_in > 0:
             self._remember(standing)
             return []
-        report, found = await self._diagnosed(window, outcome)
+        report, found = await self._diagnosed(window, outcome, Urgency.REVIEW)
         standing, is_to_be_told = alarm_reports.looked_again(standing.reviewed(), found)
         if not is_to_be_told:
             self._remember(standing)
@@ -297,8 +299,8 @@ class MachineWatch:
         """Keep the fingerprint of each newly learnt state, and show the machine once in a while without an alarm."""
         if self._needs_fingerprint(outcome):
             settings = self.setup.pipeline
-            made = await asyncio.to_thread(
-                with_room,
+            made = await self._heavy.run(
+                Urgency.PICTURE,
                 fingerprint,
                 self._windower.latest(),
                 settings.sample_rate_hz,
@@ -329,12 +331,12 @@ class MachineWatch:
         wanted = round(DIAGNOSIS_S * self.setup.pipeline.sample_rate_hz)
         return is_well and self._windower.latest().shape[1] >= wanted
 
-    async def _diagnosed(self, window: Window, outcome: Outcome) -> tuple[Report, Finding]:
+    async def _diagnosed(self, window: Window, outcome: Outcome, urgency: Urgency) -> tuple[Report, Finding]:
         """Return what the latest seconds say, and what of it is to be reported."""
         settings = self.setup.pipeline
         known = self._memory.fingerprints.get(outcome.operating_state)
-        report = await asyncio.to_thread(
-            with_room,
+        report = await self._heavy.run(
+            urgency,
             diagnose,
             self._windower.latest(),
             settings.sample_rate_hz,
@@ -386,8 +388,8 @@ class MachineWatch:
         if isinstance(settings, ProcessSettings):
             moment = process_reports.picture(recent, settings, subject=subject, end_ns=end_ns, facts=facts)
         else:
-            moment = await asyncio.to_thread(
-                with_room,
+            moment = await self._heavy.run(
+                Urgency.PICTURE,
                 evidence.picture,
                 recent,
                 settings.sample_rate_hz,
@@ -423,7 +425,7 @@ class MachineWatch:
         for one in due:
             facts = {"model": self._model, "clock_quality": clock_quality.value}
             recent, settings = self._windower.latest(), self.setup.pipeline
-            made.append(await asyncio.to_thread(with_room, whole_moment, recent, settings, one, end_ns, facts))
+            made.append(await self._heavy.run(Urgency.PICTURE, whole_moment, recent, settings, one, end_ns, facts))
         return made
 
     def _speed_measured(self, window: Window) -> bool:

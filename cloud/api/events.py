@@ -23,6 +23,8 @@ router = APIRouter(prefix="/events", tags=["events"])
 
 GATHER_S: Final = 0.25
 """Changes are gathered this long: a page that fetches four times a second is live enough for people."""
+ALARM_GATHER_S: Final = 0.05
+"""An alarm ends that, but a flood of them has a page fetch twenty times a second and no more."""
 
 CHECK_S: Final = 10.0
 """How long somebody who was signed out may still hear that something changed, not what."""
@@ -53,4 +55,5 @@ async def stream_events(context: Context, request: Request) -> AsyncIterator[Ser
                 changes = await asyncio.to_thread(visible, context.engine, changes)
             for change in changes:
                 yield ServerSentEvent(event=change.subject.value, data={"id": change.identifier})
-            await asyncio.sleep(GATHER_S)
+            await asyncio.sleep(ALARM_GATHER_S)
+            await listener.gather(GATHER_S - ALARM_GATHER_S)

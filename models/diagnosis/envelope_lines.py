@@ -75,7 +75,7 @@ class EnvelopeLines:
         return EnvelopeLines(self.step_hz, self.bands, surprise, self.ratio, depth_squared)
 
 
-def envelope_lines(samples: FloatArray, sample_rate_hz: float, max_hz: float) -> EnvelopeLines:
+def envelope_lines(samples: NDArray[np.floating], sample_rate_hz: float, max_hz: float) -> EnvelopeLines:
     """Return the calibrated squared-envelope spectrum of one channel.
 
     Args:
@@ -106,41 +106,47 @@ def envelope_lines(samples: FloatArray, sample_rate_hz: float, max_hz: float) ->
     return EnvelopeLines(step_hz, bands, surprise, gamma / bands, depth_squared / bands)
 
 
-def whitened_spectrum(samples: FloatArray, sample_rate_hz: float) -> tuple[NDArray[np.complex128], float]:
+def whitened_spectrum(samples: NDArray[np.floating], sample_rate_hz: float) -> tuple[NDArray[np.complex64], float]:
     """Return the spectrum divided by its local background and clipped, and the distance of its bins in Hz.
+
+    In single precision, whose error is spread 130 dB below the signal: sensors are noisier.
 
     The record is cut to a length that transforms fast, never padded: padding would make neighbouring bins depend on
     each other, and the statistics below count on their independence.
     """
     length = prev_fast_len(samples.size)
-    spectrum = rfft(samples[:length] - samples[:length].mean())
+    level = (samples[:length] - samples[:length].mean(dtype=np.float64)).astype(np.float32, copy=False)
+    # To a level about 1 first: squares of any unit then stay far from the ends of single precision.
+    level *= 1.0 / max(float(np.abs(level).max(initial=0.0)), float(np.finfo(np.float32).tiny))
+    spectrum = rfft(level)
     step_hz = sample_rate_hz / length
     power = _squared(spectrum)
-    level = np.sqrt(np.maximum(local_background(power, step_hz), np.finfo(float).tiny))
+    background = local_background(power, step_hz).astype(np.float32)
     # Whitened first, clipped then: one factor for both.
-    spectrum *= np.minimum(1.0 / level, CLIP_RATIO / np.sqrt(np.maximum(power, np.finfo(float).tiny)))
+    np.maximum(background, power / np.float32(CLIP_RATIO**2), out=background)
+    spectrum /= np.sqrt(np.maximum(background, np.finfo(np.float32).tiny))
     return spectrum, step_hz
 
 
-def squared_envelope_power(band: NDArray[np.complex128], bins: int) -> FloatArray:
+def squared_envelope_power(band: NDArray[np.complex64], bins: int) -> FloatArray:
     """Return the power of the squared envelope of one band at its first `bins` frequencies.
 
     The band alone, moved down to zero frequency, is the analytic signal at a rate just high enough: its squared
     magnitude is the squared envelope, and nothing outside the band is computed.
     """
-    padded = np.zeros(next_fast_len(band.size + bins, real=False), np.complex128)
+    padded = np.zeros(next_fast_len(band.size + bins, real=False), band.dtype)
     padded[: band.size] = band
-    return _squared(rfft(_squared(ifft(padded)))[:bins])
+    return _squared(rfft(_squared(ifft(padded)))[:bins]).astype(np.float64)
 
 
-def _squared(values: NDArray[np.complex128]) -> FloatArray:
+def _squared(values: NDArray[np.complex64]) -> NDArray[np.float32]:
     """Return squared magnitudes, without the square root that `abs` takes first."""
-    squared: FloatArray = values.real**2
+    squared: NDArray[np.float32] = values.real**2
     squared += values.imag**2
     return squared
 
 
-def local_background(power: FloatArray, step_hz: float) -> FloatArray:
+def local_background(power: NDArray[np.floating], step_hz: float) -> FloatArray:
     """Return the mean level of noise around every bin, from medians, which lines do not move.
 
     Medians of adjoining blocks, joined by straight lines: as good as a running median for a level that changes
@@ -152,7 +158,8 @@ def local_background(power: FloatArray, step_hz: float) -> FloatArray:
         return np.full(power.size, np.median(power) / math.log(2))
     medians = np.median(power[: blocks * block].reshape(blocks, block), axis=1) / math.log(2)
     centres = np.arange(blocks) * block + (block - 1) / 2
-    return np.interp(np.arange(power.size), centres, medians)
+    joined: FloatArray = np.interp(np.arange(power.size), centres, medians)
+    return joined
 
 
 def gamma_surprise(total: FloatArray, shape: int) -> FloatArray:

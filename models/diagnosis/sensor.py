@@ -170,9 +170,9 @@ def check_sensor(samples: NDArray[np.floating], sample_rate_hz: float, *, is_sou
         rms = float(samples[finite].std(dtype=np.float64)) if finite.any() else 0.0
         bad = samples.size - int(np.count_nonzero(finite))
         return SensorCheck((SensorCause.NOT_FINITE,), f"{bad} of {samples.size} samples are no numbers", rms)
-    signal = samples.astype(np.float64)
-    level = signal - signal.mean()
-    rms = float(np.sqrt(np.mean(level**2)))
+    signal = samples
+    level = signal - signal.dtype.type(signal.mean(dtype=np.float64))
+    rms = math.sqrt(float(np.dot(level, level)) / signal.size)
     if QualityCause.CONSTANT in quality:
         return SensorCheck((SensorCause.CONSTANT,), f"the signal stays at {float(signal[0]):g}", 0.0)
     if is_stuck(signal):
@@ -196,7 +196,7 @@ def check_sensor(samples: NDArray[np.floating], sample_rate_hz: float, *, is_sou
 
 
 def _bad_waveform(
-    signal: FloatArray, level: FloatArray, sample_rate_hz: float, *, is_sound: bool
+    signal: NDArray[np.floating], level: NDArray[np.floating], sample_rate_hz: float, *, is_sound: bool
 ) -> tuple[SensorCause, str] | None:
     """Return the first thing in a waveform that no machine makes, and the words for it."""
     lost = standing_samples(signal)
@@ -217,12 +217,12 @@ def _bad_waveform(
     return None
 
 
-def resting_samples(signal: FloatArray) -> int:
+def resting_samples(signal: NDArray[np.floating]) -> int:
     """Return how many samples of a clipped signal rest at the ends of its range."""
     return int(np.count_nonzero((signal == signal.max()) | (signal == signal.min())))
 
 
-def standing_samples(signal: FloatArray) -> int:
+def standing_samples(signal: NDArray[np.floating]) -> int:
     """Return how many samples lie in runs of equal values.
 
     >>> noise = np.random.default_rng(0).standard_normal(1000)
@@ -234,7 +234,7 @@ def standing_samples(signal: FloatArray) -> int:
     return int(runs[runs >= DROPOUT_RUN].sum())
 
 
-def longest_hold(signal: FloatArray) -> int:
+def longest_hold(signal: NDArray[np.floating]) -> int:
     """Return the length of the longest run of equal samples.
 
     >>> longest_hold(np.array([1.0, 2.0, 2.0, 2.0, 3.0]))
@@ -243,7 +243,7 @@ def longest_hold(signal: FloatArray) -> int:
     return int(_runs(signal).max())
 
 
-def _runs(signal: FloatArray) -> NDArray[np.intp]:
+def _runs(signal: NDArray[np.floating]) -> NDArray[np.intp]:
     """Return the lengths of all runs of equal samples; of single samples alone, one length of 1 stands for all."""
     is_held = signal[1:] == signal[:-1]
     if not is_held.any():
@@ -252,7 +252,7 @@ def _runs(signal: FloatArray) -> NDArray[np.intp]:
     return np.diff(edges)
 
 
-def is_stuck(signal: FloatArray) -> bool:
+def is_stuck(signal: NDArray[np.floating]) -> bool:
     """Return whether only the last bit of a converter moves, far beside zero.
 
     >>> is_stuck(np.array([7.0, 7.1, 7.0, 7.1])), is_stuck(np.array([0.0, 0.1, 0.0, -0.1]))
@@ -265,7 +265,7 @@ def is_stuck(signal: FloatArray) -> bool:
     return values.size <= 2 and bool(abs(values[0]) > STUCK_OFFSET_STEPS * (values[-1] - values[0]))
 
 
-def is_coarse(signal: FloatArray) -> bool:
+def is_coarse(signal: NDArray[np.floating]) -> bool:
     """Return whether the whole range is a few steps of the converter."""
     fine = float(np.ptp(signal)) / FEW_STEPS
     # A glance at the first samples: one step as fine as that is all it takes.
@@ -276,7 +276,7 @@ def is_coarse(signal: FloatArray) -> bool:
     return True
 
 
-def is_saturated(level: FloatArray) -> bool:
+def is_saturated(level: NDArray[np.floating]) -> bool:
     """Return whether samples pile up below the top or above the bottom of the range without resting at it."""
     width = PILE_WIDTH * float(np.ptp(level))
     curvature: FloatArray | None = None
@@ -295,7 +295,7 @@ def is_saturated(level: FloatArray) -> bool:
     return False
 
 
-def broken_contact(level: FloatArray, sample_rate_hz: float) -> tuple[int, float]:
+def broken_contact(level: NDArray[np.floating], sample_rate_hz: float) -> tuple[int, float]:
     """Return how often the vibration is gone for a moment and comes back, and for how many seconds in all; 0 if not.
 
     Motion is measured by first and second differences together, which a swinging zero hardly moves; a slow line has one
@@ -305,7 +305,7 @@ def broken_contact(level: FloatArray, sample_rate_hz: float) -> tuple[int, float
     count = level.size // block
     if count < 10:
         return 0, 0.0
-    motion = np.zeros(count * block)
+    motion = np.zeros(count * block, level.dtype)
     quiet = np.ones(count, bool)
     for order in (1, 2):
         motion[order:] = np.diff(level[: motion.size], order)
@@ -322,14 +322,14 @@ def broken_contact(level: FloatArray, sample_rate_hz: float) -> tuple[int, float
     return (gaps, share * count * block / sample_rate_hz) if gaps >= GAPS and share >= GAP_SHARE else (0, 0.0)
 
 
-def _highest_between(level: FloatArray, quiet: NDArray[np.bool_], block: int) -> NDArray[np.intp]:
+def _highest_between(level: NDArray[np.floating], quiet: NDArray[np.bool_], block: int) -> NDArray[np.intp]:
     """Return where each stretch between gaps has its largest sample: a blow comes regularly, a contact does not."""
     edges = np.flatnonzero(np.diff(np.concatenate([[True], quiet, [True]]).astype(np.int8)))
     stretches = edges.reshape(-1, 2) * block
     return np.array([first + int(np.abs(level[first:last]).argmax()) for first, last in stretches], np.intp)
 
 
-def count_spikes(level: FloatArray, sample_rate_hz: float) -> int:
+def count_spikes(level: NDArray[np.floating], sample_rate_hz: float) -> int:
     """Return how many spikes there are that last a sample or two and leave nothing behind; 0 at slow rates."""
     if sample_rate_hz < SPIKE_SLOWEST_HZ:
         return 0
@@ -392,14 +392,14 @@ def is_thousandfold(rms_m_s2: Sequence[float], row: int) -> bool:
     return abs(apart_db - 60.0) <= UNIT_NEIGHBOUR_DB
 
 
-def is_ski_slope(level: FloatArray, sample_rate_hz: float) -> bool:
+def is_ski_slope(level: NDArray[np.floating], sample_rate_hz: float) -> bool:
     """Return whether the spectrum is a slope towards zero frequency; False when the record is too short to tell."""
     length = prev_fast_len(level.size)
     if _slow_share(level[:length], sample_rate_hz) < SKI_GLANCE:
         return False
     step_hz = sample_rate_hz / length
     # The squared window falls off fast: a strong slow line must not leak into the parts below and above it.
-    parts = rfft(level[:length] * hann(length) ** 2)
+    parts = rfft(level[:length] * (hann(length) ** 2).astype(level.dtype))
     power = parts.real**2 + parts.imag**2
     edges = [max(FIRST_BIN, round(edge / step_hz)) for edge in SKI_EDGES_HZ]
     first, last = (round(edge / step_hz) for edge in SKI_REFERENCE_HZ)
@@ -411,7 +411,7 @@ def is_ski_slope(level: FloatArray, sample_rate_hz: float) -> bool:
     return bool(everywhere and power[1 : edges[-1]].sum() > SKI_SHARE * power[1:].sum())
 
 
-def _slow_share(level: FloatArray, sample_rate_hz: float) -> float:
+def _slow_share(level: NDArray[np.floating], sample_rate_hz: float) -> float:
     """Return which share of a signal's energy its slow parts have, by means of short stretches; 1 for a short signal.
 
     A mean keeps at least 81 % of the energy of what is slower than `SKI_EDGES_HZ`, whatever else it lets through.

@@ -262,7 +262,7 @@ def _log_ratio(samples: NDArray[np.floating], sample_rate_hz: float, max_hz: flo
     step_hz = sample_rate_hz / length
     bins = int(max_hz / step_hz) + 3
     log_ratio = np.zeros(bins)
-    window = np.hanning(length)
+    window = np.hanning(length).astype(samples.dtype)
     for channel in np.atleast_2d(samples):
         parts = rfft((channel[:length] - channel[:length].mean()) * window)[:bins]
         power = parts.real**2 + parts.imag**2

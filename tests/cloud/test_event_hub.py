@@ -37,6 +37,20 @@ async def test_a_page_that_does_not_listen_costs_a_bounded_amount():
         assert EVERYTHING in listener.waiting
 
 
+async def test_an_alarm_ends_the_gathering_of_other_changes():
+    hub = EventHub(asyncio.get_running_loop())
+    async with hub.listen() as listener:
+        hub.tell([_machine(1)])
+        await asyncio.sleep(0)
+        await listener.take()
+        await asyncio.wait_for(listener.gather(0.01), 5)
+        hub.tell([_machine(1)])
+        hub.tell([Change(Subject.ALARM, "a")])
+        await asyncio.wait_for(listener.gather(60.0), 5)
+        assert await listener.take() == [_machine(1), Change(Subject.ALARM, "a")]
+        assert not listener.urgent.is_set()
+
+
 async def test_a_page_that_has_gone_is_forgotten():
     hub = EventHub(asyncio.get_running_loop())
     async with hub.listen():

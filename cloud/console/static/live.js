@@ -7,6 +7,7 @@ import { byId } from "./dom.js";
 import { duration } from "./format.js";
 
 const COALESCE_MS = 500; // a burst of events is one fetch
+const ALARM_MS = 20; // an alarm is not kept waiting for the burst to end
 const LOOK_AGAIN_MS = 60_000; // also without events: ages and limits move with time
 const RETRY_MS = 5_000; // while the API fails
 
@@ -18,10 +19,12 @@ export function live(refresh, concerns = () => true) {
   let updated = null;
   let running = false;
   let again = false;
-  let planned = null;
+  let planned = null; // the timer
+  let due = Infinity;
 
   async function run() {
     planned = null;
+    due = Infinity;
     if (running) {
       again = true;
       return;
@@ -43,7 +46,10 @@ export function live(refresh, concerns = () => true) {
   }
 
   function plan(delay) {
-    planned ??= setTimeout(run, delay);
+    if (performance.now() + delay >= due) return;
+    clearTimeout(planned);
+    due = performance.now() + delay;
+    planned = setTimeout(run, delay);
   }
 
   let connected = null;
@@ -65,7 +71,7 @@ export function live(refresh, concerns = () => true) {
     for (const kind of ["machine", "alarm", "gateway", "everything"]) {
       source.addEventListener(kind, (event) => {
         // "everything" comes instead when this page was too slow to be told each change.
-        if (kind === "everything" || concerns(kind, idOf(event))) plan(COALESCE_MS);
+        if (kind === "everything" || concerns(kind, idOf(event))) plan(kind === "alarm" ? ALARM_MS : COALESCE_MS);
       });
     }
   }

@@ -1,0 +1,65 @@
+"""Diagnoses, pictures and moments of all machines of a gateway, in the order in which people wait for them.
+
+A gateway has few cores and little memory, and machines on one clock end their windows together. So one diagnosis runs
+at a time, a machine that has just changed before one that is looked at again; and what only adds to an alarm that has
+been told already waits until nobody is waiting for a diagnosis.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from enum import IntEnum
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
+
+from edge_agent.memory import with_room
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Urgency(IntEnum):
+    """Who waits for the work: the first comes first."""
+
+    ALARM = 0
+    """Nobody knows of it yet."""
+    REVIEW = 1
+    """An alarm that was told may get a better name."""
+    PICTURE = 2
+    """What goes with it."""
+
+
+class HeavyWork:
+    """Runs work in threads, no more of it at once than a small gateway can bear."""
+
+    def __init__(self) -> None:
+        self._turn = asyncio.Condition()
+        self._waiting: Counter[Urgency] = Counter()
+        self._running: Counter[Urgency] = Counter()
+
+    async def run(self, urgency: Urgency, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Return what `work` returns, once it had its turn."""
+        self._waiting[urgency] += 1
+        async with self._turn:
+            try:
+                await self._turn.wait_for(lambda: self._may_run(urgency))
+            finally:
+                self._waiting[urgency] -= 1
+                self._turn.notify_all()
+            self._running[urgency] += 1
+        try:
+            return await asyncio.to_thread(lambda: with_room(work, *args, **kwargs))
+        finally:
+            async with self._turn:
+                self._running[urgency] -= 1
+                self._turn.notify_all()
+
+    def _may_run(self, urgency: Urgency) -> bool:
+        """Return whether nothing as urgent runs or waits; a picture that has begun holds up no diagnosis."""
+        diagnosing = self._running[Urgency.ALARM] + self._running[Urgency.REVIEW]
+        if urgency is Urgency.PICTURE:
+            diagnosing += self._running[Urgency.PICTURE]
+        return not diagnosing and not any(self._waiting[other] for other in Urgency if other < urgency)
