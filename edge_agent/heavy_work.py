@@ -1,8 +1,9 @@
 """Diagnoses, pictures and moments of all machines of a gateway, in the order in which people wait for them.
 
-A gateway has few cores and little memory, and machines on one clock end their windows together. So one diagnosis runs
-at a time, a machine that has just changed before one that is looked at again; and what only adds to an alarm that has
-been told already waits until nobody is waiting for a diagnosis.
+A gateway has few cores and little memory, and machines on one clock end their windows together. So one thing of each
+kind runs at a time: the diagnosis of a machine that has just changed as soon as another such is done, one that is
+looked at again when there is none of the first kind, and what only adds to an alarm that has been told already when
+nobody is waiting for a diagnosis.
 """
 
 from __future__ import annotations
@@ -58,8 +59,7 @@ class HeavyWork:
                 self._turn.notify_all()
 
     def _may_run(self, urgency: Urgency) -> bool:
-        """Return whether nothing as urgent runs or waits; a picture that has begun holds up no diagnosis."""
-        diagnosing = self._running[Urgency.ALARM] + self._running[Urgency.REVIEW]
-        if urgency is Urgency.PICTURE:
-            diagnosing += self._running[Urgency.PICTURE]
-        return not diagnosing and not any(self._waiting[other] for other in Urgency if other < urgency)
+        """Return whether nothing as urgent runs, and nothing more urgent waits; what has begun holds up nobody else."""
+        return not any(self._running[other] for other in Urgency if other <= urgency) and not any(
+            self._waiting[other] for other in Urgency if other < urgency
+        )
