@@ -7,6 +7,7 @@ stays here until somebody asks: the whole waveform around the alarm, shortened o
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -86,10 +87,12 @@ def packed(evidence: Evidence, asset_id: str, machine: str, max_bytes: int) -> t
     """Return the package's parts, at most `max_bytes` together, by showing less of the moment if need be."""
     package = pack_evidence(evidence)
     while len(package) > max_bytes:
-        smaller = _smaller(evidence)
-        if smaller is None:
+        larger = evidence
+        # A step halves a package at most, so this many are needed: packing takes longer than all the rest.
+        for _ in range(math.ceil(math.log2(len(package) / max_bytes))):
+            evidence = _smaller(evidence) or evidence
+        if evidence is larger:
             break
-        evidence = smaller
         package = pack_evidence(evidence)
     return split_evidence(package, asset_id=asset_id, machine=machine, subject=evidence.subject, end_ns=evidence.end_ns)
 
