@@ -313,6 +313,8 @@ def broken_contact(level: NDArray[np.floating], sample_rate_hz: float) -> tuple[
         blocks = motion.reshape(count, block)
         energy = np.einsum("ij,ij->i", blocks, blocks)
         quiet &= energy < GAP_RATIO**2 * float(np.median(energy))
+        if not quiet.any():
+            return 0, 0.0
     edges = np.flatnonzero(np.diff(quiet.astype(np.int8)))
     # A gap begins and ends inside the record: a machine that stops or starts is no loose cable.
     gaps = int(np.count_nonzero(~quiet[edges] & (np.arange(edges.size) < edges.size - 1))) if edges.size > 1 else 0

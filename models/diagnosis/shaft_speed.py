@@ -26,6 +26,7 @@ import numpy as np
 
 from models.diagnosis.envelope_lines import FloatArray, local_background
 from models.signal.fourier import prev_fast_len, rfft
+from models.signal.spectra import hann
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -216,7 +217,7 @@ def _mesh_level(samples: NDArray[np.floating], sample_rate_hz: float, mesh_hz: f
     harmonics = range(1, max(1, min(MESH_HARMONICS, int(top_hz / mesh_hz))) + 1)
     levels = []
     for channel in np.atleast_2d(samples):
-        power = np.abs(rfft((channel[:length] - channel[:length].mean()) * np.hanning(length))) ** 2
+        power = np.abs(rfft((channel[:length] - channel[:length].mean()) * hann(length))) ** 2
         for number in harmonics:
             reach = SAME_TURN * number * mesh_hz + 2 * step_hz
             around = power[int((number * mesh_hz - reach) / step_hz) : math.ceil((number * mesh_hz + reach) / step_hz)]
@@ -262,7 +263,7 @@ def _log_ratio(samples: NDArray[np.floating], sample_rate_hz: float, max_hz: flo
     step_hz = sample_rate_hz / length
     bins = int(max_hz / step_hz) + 3
     log_ratio = np.zeros(bins)
-    window = np.hanning(length).astype(samples.dtype)
+    window = hann(length).astype(samples.dtype)
     for channel in np.atleast_2d(samples):
         parts = rfft((channel[:length] - channel[:length].mean()) * window)[:bins]
         power = parts.real**2 + parts.imag**2
