@@ -88,9 +88,8 @@ def give_back_memory() -> None:
 
 def with_room(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Return what `work` returns; what can be given back is given back before it and after it."""
-    give_back_memory()
     try:
-        return work(*args, **kwargs)
+        return soon_with_room(work, *args, **kwargs)
     finally:
         give_back_memory()
 
