@@ -18,7 +18,7 @@ import numpy as np
 
 from models.contract.errors import InputError
 from models.diagnosis.envelope_lines import local_background
-from models.diagnosis.inputs import as_signal, check_rate, check_speed
+from models.diagnosis.inputs import as_signal, check_rate, check_speed, pairs_of
 from models.diagnosis.mesh import HARMONICS, Gear, GearError, MeshLevels, mesh_lines
 from models.diagnosis.shaft_speed import estimate_speed
 from models.signal.fourier import prev_fast_len
@@ -225,8 +225,7 @@ def fingerprint(
     signal = as_signal(samples)
     if refine_speed:
         speed_rpm = estimate_speed(signal, sample_rate_hz, speed_rpm, measured=speed_measured, gears=gears).used
-    # One channel at a time: the spectra of all of them would not fit beside the rest of a small gateway's agent.
-    parts = [_of_channel(signal[row : row + 1], sample_rate_hz, speed_rpm) for row in range(signal.shape[0])]
+    parts = [_of_channels(pair, sample_rate_hz, speed_rpm) for pair in pairs_of(signal)]
     first = parts[0]
     return Fingerprint(
         sample_rate_hz=sample_rate_hz,
@@ -257,8 +256,8 @@ def _meshes(
     return np.stack([mesh_levels_of(mesh_lines(row, sample_rate_hz, speed_rpm / 60.0, gears)) for row in signal])
 
 
-def _of_channel(signal: NDArray[np.float32], sample_rate_hz: float, speed_rpm: float | None) -> Fingerprint:
-    """Return the fingerprint of one channel (1, samples)."""
+def _of_channels(signal: NDArray[np.float32], sample_rate_hz: float, speed_rpm: float | None) -> Fingerprint:
+    """Return the fingerprint of some channels (channels, samples)."""
     length = prev_fast_len(signal.shape[1])
     step_hz = sample_rate_hz / length
     spectrum = power_spectrum(signal[:, :length], sample_rate_hz)

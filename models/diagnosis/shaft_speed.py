@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from models.diagnosis.envelope_lines import FloatArray, local_background
+from models.diagnosis.inputs import pairs_of
 from models.signal.fourier import prev_fast_len, rfft
 from models.signal.spectra import hann
 
@@ -264,11 +265,13 @@ def _log_ratio(samples: NDArray[np.floating], sample_rate_hz: float, max_hz: flo
     bins = int(max_hz / step_hz) + 3
     log_ratio = np.zeros(bins)
     window = hann(length).astype(samples.dtype)
-    for channel in np.atleast_2d(samples):
-        parts = rfft((channel[:length] - channel[:length].mean()) * window)[:bins]
+    for pair in pairs_of(np.atleast_2d(samples)):
+        level = pair[:, :length] - pair[:, :length].mean(axis=1, keepdims=True)
+        level *= window
+        parts = rfft(level)[:, :bins]
         power = parts.real**2 + parts.imag**2
-        ratio = power / np.maximum(local_background(power, step_hz), np.finfo(float).tiny)
-        log_ratio += np.minimum(np.log1p(ratio), TOOTH_CAP)
+        ratio = power / np.maximum(local_background(power, step_hz), np.finfo(power.dtype).tiny)
+        log_ratio += np.minimum(np.log1p(ratio), TOOTH_CAP).sum(axis=0, dtype=np.float64)
     return log_ratio / np.atleast_2d(samples).shape[0], step_hz
 
 

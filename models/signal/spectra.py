@@ -99,8 +99,12 @@ def power_spectrum(samples: NDArray[Any], sample_rate_hz: float) -> Spectrum:
     real = samples if samples.dtype in (np.float32, np.float64) else samples.astype(np.float64)
     # 2/n for the two sides and the transform, 2 for the mean of the window: a line's bin holds its amplitude.
     window = (hann(n) * (4.0 / n)).astype(real.dtype)
-    parts = rfft((real - real.mean(axis=-1, keepdims=True)) * window)
-    power = 0.5 * (parts.real**2 + parts.imag**2)
+    level = real - real.mean(axis=-1, keepdims=True)
+    level *= window
+    parts = rfft(level)
+    power = parts.real**2
+    power += parts.imag**2
+    power *= 0.5
     # The two ends are counted once, not twice.
     power[..., 0] *= 0.5
     if n % 2 == 0:
