@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
@@ -50,8 +50,7 @@ PRIORITY_SHARES: Final[Mapping[str, float]] = {"urgent": 0.01, "high": 0.05, "me
 """About; with four priorities: the highest below 1 %, then 5, 15 and 80 %."""
 
 
-@dataclass(frozen=True, slots=True)
-class Annunciation:
+class Annunciation(NamedTuple):
     """One time that an alarm became active, ms UTC."""
 
     alarm_id: str

@@ -1,5 +1,6 @@
 """`/alarms/measures`: how much the alarms ask of people, by ISA-18.2 and EEMUA 191."""
 
+from collections.abc import Mapping
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Query
@@ -9,10 +10,9 @@ from cloud.alarm_measures import PERIOD_MS, PRIORITY_SHARES, AlarmMeasures, meas
 from cloud.api.context import Context, iso, parse_time
 from cloud.api.documents import Withheld
 from cloud.api.guard import permission
-from cloud.api.machines import machine_name, withheld
+from cloud.api.machines import withheld
 from cloud.book.answering import withholding
-from cloud.book.measuring import WITHHELD, active_alarms, alarms_by_id, annunciations
-from cloud.book.tables import Alarm
+from cloud.book.measuring import WITHHELD, ShownAlarm, active_alarms, alarms_by_id, annunciations
 from cloud.errors import RequestError
 from cloud.permissions import Action
 
@@ -124,7 +124,7 @@ def read_measures(
     from_ms = to_ms - DEFAULT_DAYS * DAY_MS if from_ms is None else from_ms
     if not from_ms < to_ms <= from_ms + LONGEST_DAYS * DAY_MS:
         raise RequestError(f"from: must be before to, and at most {LONGEST_DAYS} days")
-    names = {row.id: machine_name(row) for row in context.book.machines()}
+    names = context.book.names_of_machines()
     # Of machines that the asking person may see.
     alarms = {key: row for key, row in alarms_by_id(context.engine).items() if row.machine_id in names}
     measured = measure_alarms(
@@ -138,7 +138,7 @@ def read_measures(
 
 
 def _document(
-    measured: AlarmMeasures, alarms: dict[str, Alarm], machines: dict[str, str], operators: int
+    measured: AlarmMeasures, alarms: dict[str, ShownAlarm], machines: Mapping[str, str], operators: int
 ) -> MeasuresDocument:
     names = {row.id: _name(row, machines.get(row.machine_id, row.machine_id)) for row in alarms.values()}
     busy = [(measured.from_ms + place * PERIOD_MS, count) for place, count in enumerate(measured.counts) if count]
@@ -171,7 +171,7 @@ def _document(
     )
 
 
-def _name(row: Alarm, machine: str) -> dict[str, str]:
+def _name(row: ShownAlarm, machine: str) -> dict[str, str]:
     return {
         "alarm": row.id,
         "machine": row.machine_id,
@@ -181,6 +181,6 @@ def _name(row: Alarm, machine: str) -> dict[str, str]:
     }
 
 
-def _why(row: Alarm) -> dict[str, object] | None:
+def _why(row: ShownAlarm) -> dict[str, object] | None:
     """Return the column that the state tells of: out of service goes before suppressed, that before shelved."""
     return row.service or row.suppression or row.shelving

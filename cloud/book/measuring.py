@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session, load_only
+from sqlalchemy.orm import Session
 
 from cloud.alarm_desk import DeskState
 from cloud.alarm_measures import Active, Annunciation
@@ -31,7 +31,7 @@ def annunciations(engine: Engine, from_ms: int, to_ms: int) -> Sequence[Annuncia
         AlarmOccurrence.since_ms >= from_ms, AlarmOccurrence.since_ms < to_ms
     )
     with Session(engine) as session:
-        return [Annunciation(alarm_id, since_ms) for alarm_id, since_ms in session.execute(query)]
+        return [Annunciation._make(row) for row in session.execute(query).tuples()]
 
 
 def active_alarms(engine: Engine) -> Sequence[Active]:
@@ -43,12 +43,25 @@ def active_alarms(engine: Engine) -> Sequence[Active]:
         return [Active(alarm_id, since_ms) for alarm_id, since_ms in session.execute(query)]
 
 
-def alarms_by_id(engine: Engine) -> dict[str, Alarm]:
+class ShownAlarm(NamedTuple):
+    """What the measures show of an alarm; the last three say why it asks for nothing, if it does not."""
+
+    id: str
+    machine_id: str
+    priority: str
+    sentence: str
+    state: str
+    since_ms: int
+    service: dict[str, object] | None
+    suppression: dict[str, object] | None
+    shelving: dict[str, object] | None
+
+
+def alarms_by_id(engine: Engine) -> dict[str, ShownAlarm]:
     """Return all alarms, with what the measures show of them; there is one for each cause, however often it came."""
-    shown = (Alarm.machine_id, Alarm.priority, Alarm.sentence, Alarm.state, Alarm.since_ms)
-    withheld = (Alarm.service, Alarm.suppression, Alarm.shelving)
+    query = select(*(getattr(Alarm, name) for name in ShownAlarm._fields))
     with Session(engine) as session:
-        return {alarm.id: alarm for alarm in session.scalars(select(Alarm).options(load_only(*shown, *withheld)))}
+        return {row[0]: ShownAlarm._make(row) for row in session.execute(query)}
 
 
 def models_of_alarms(engine: Engine) -> dict[str, str]:

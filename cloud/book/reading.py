@@ -45,11 +45,11 @@ class BookReader:
         with Session(self._engine) as session:
             return session.scalars(query).all()
 
-    def names_of_machines(self, machine_ids: Collection[str]) -> Mapping[str, str]:
-        """Return what people call machines, by id."""
-        query = select(Machine.id, func.coalesce(func.nullif(Machine.display_name, ""), Machine.device)).where(
-            Machine.id.in_(set(machine_ids))
-        )
+    def names_of_machines(self, machine_ids: Collection[str] | None = None) -> Mapping[str, str]:
+        """Return what people call machines, by id; of all of them if none are named."""
+        query = select(Machine.id, func.coalesce(func.nullif(Machine.display_name, ""), Machine.device))
+        if machine_ids is not None:
+            query = query.where(Machine.id.in_(set(machine_ids)))
         with Session(self._engine) as session:
             return dict(session.execute(query).all())
 

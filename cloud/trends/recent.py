@@ -7,11 +7,12 @@ takes; a month of summaries would be 43,000 rows for each.
 
 from __future__ import annotations
 
+import threading
 from collections import defaultdict
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 HOUR_MS: Final = 3_600_000
 DAY_MS: Final = 24 * HOUR_MS
@@ -22,6 +23,41 @@ LAST_HOURS: Final = 20
 
 HealthPoints = tuple[list[int], list[float]]
 """Starts of buckets in ms UTC, ascending, and the mean health in each."""
+
+
+class RememberedDays:
+    """The pairs of days of each machine: half of what a fleet shows, and only late data change it until midnight.
+
+    Several threads read, one writes.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._points: dict[str, HealthPoints] = {}
+        self._changes = 0
+        self.hours_ms = 0
+        """What lies before this is remembered."""
+
+    def known(self, hours_ms: int) -> tuple[dict[str, HealthPoints], int]:
+        """Return what is remembered up to a time, and a number that `remember` asks for."""
+        with self._lock:
+            if hours_ms != self.hours_ms:
+                self.hours_ms, self._points = hours_ms, {}
+                self._changes += 1
+            return dict(self._points), self._changes
+
+    def remember(self, points: Mapping[str, HealthPoints], changes: int) -> None:
+        """Remember what was read since `known` was asked, unless something has changed since."""
+        with self._lock:
+            if changes == self._changes:
+                self._points.update(points)
+
+    def forget(self, asset_ids: Iterable[str]) -> None:
+        """Forget machines of which late data have come."""
+        with self._lock:
+            for asset_id in asset_ids:
+                self._points.pop(asset_id, None)
+                self._changes += 1
 
 
 def recent_span(until_ms: int) -> tuple[int, int]:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cloud.errors import DataDirectoryError, StoreError
-from cloud.trends.recent import PAIR_MS, recent_span
+from cloud.trends.recent import PAIR_MS, RememberedDays, recent_span
 from cloud.trends.rollups import ROLLUP, Points, into_buckets
 from cloud.trends.shaping import Asked, Row, bounded, joined, points_of, series_of, shaped, steady_where_possible
 from cloud.trends.sqlite_schema import SCHEMA, SCHEMA_VERSION
@@ -60,6 +60,7 @@ class SqliteTrendStore:
         self._local = threading.local()
         self._readers: list[sqlite3.Connection] = []
         self._lock = threading.Lock()
+        self._days = RememberedDays()
         try:
             self._writer = self._connect()
             self._prepare()
@@ -101,6 +102,10 @@ class SqliteTrendStore:
             if isinstance(error, sqlite3.Error | OverflowError):
                 raise StoreError(f"{self._path}: trends were not stored: {error}") from error
             raise
+        # Only once it is stored: who reads before that remembers what was there before, and is told here.
+        self._days.forget(
+            {one.summary.asset_id for one in summaries if one.summary.start_ns // 1_000_000 < self._days.hours_ms}
+        )
         return written
 
     def know(self, places: Sequence[MachinePlace]) -> None:
@@ -177,25 +182,46 @@ class SqliteTrendStore:
     def recent_health(self, asset_ids: Sequence[str], until_ms: int) -> Mapping[str, HealthPoints]:
         """Return the health of machines in the month before a time, coarsely, by asset id."""
         first_ms, hours_ms = recent_span(until_ms)
-        pair = "? - (? - start_ms + ?) / ? * ?", (hours_ms, hours_ms, PAIR_MS - 1, PAIR_MS, PAIR_MS)
+        days, changes = self._days.known(hours_ms)
+        if new := [asset_id for asset_id in asset_ids if asset_id not in days]:
+            pair = "? - (? - start_ms + ?) / ? * ?", (hours_ms, hours_ms, PAIR_MS - 1, PAIR_MS, PAIR_MS)
+            read = self._health(new, Grain.DAY, pair, (first_ms, hours_ms))
+            days |= {asset_id: read.get(asset_id, ([], [])) for asset_id in new}
+            self._days.remember({asset_id: days[asset_id] for asset_id in new}, changes)
+        hours = self._health(asset_ids, Grain.HOUR, ("start_ms", ()), (hours_ms, until_ms))
         found: dict[str, HealthPoints] = {}
-        for (bucket, values), grain, span in (
-            (pair, Grain.DAY, (first_ms, hours_ms)),
-            (("start_ms", ()), Grain.HOUR, (hours_ms, until_ms)),
-        ):
-            # CROSS JOIN keeps SQLite from reading the whole history: for each machine one short stretch of the key.
-            rows = self._query(
-                f"SELECT asset_id, {bucket}, sum(health_total) / sum(health_n)"  # noqa: S608 - the text is ours
-                " FROM asset CROSS JOIN vital ON vital.asset = asset.key AND grain = ?"
-                " AND start_ms >= ? AND start_ms < ? WHERE asset_id IN (SELECT value FROM json_each(?))"
-                " GROUP BY asset.key, 2 HAVING sum(health_n) > 0 ORDER BY asset.key, 2",
-                (*values, grain.value, *span, json.dumps(list(asset_ids))),
-            )
-            for asset_id, start_ms, mean in rows:
-                if (points := found.get(asset_id)) is None:
-                    points = found[asset_id] = [], []
-                points[0].append(start_ms)
-                points[1].append(mean)
+        for asset_id in asset_ids:
+            (day_ms, by_day), (hour_ms, by_hour) = days[asset_id], hours.get(asset_id, ([], []))
+            if day_ms or hour_ms:
+                found[asset_id] = day_ms + hour_ms, by_day + by_hour
+        return found
+
+    def _health(
+        self, asset_ids: Sequence[str], grain: Grain, bucket: tuple[str, tuple[int, ...]], span: tuple[int, int]
+    ) -> dict[str, HealthPoints]:
+        """Return the mean health of machines in buckets of a span, by asset id.
+
+        Args:
+            asset_ids: of the machines.
+            grain: of the rollup that is read.
+            bucket: start of the bucket that a row belongs to, as an expression, and what is bound in it.
+            span: from and to, ms UTC.
+        """
+        expression, values = bucket
+        # CROSS JOIN keeps SQLite from reading the whole history: for each machine one short stretch of the key.
+        rows = self._query(
+            f"SELECT asset_id, {expression}, sum(health_total) / sum(health_n)"  # noqa: S608 - the text is ours
+            " FROM asset CROSS JOIN vital ON vital.asset = asset.key AND grain = ?"
+            " AND start_ms >= ? AND start_ms < ? WHERE asset_id IN (SELECT value FROM json_each(?))"
+            " GROUP BY asset.key, 2 HAVING sum(health_n) > 0 ORDER BY asset.key, 2",
+            (*values, grain.value, *span, json.dumps(list(asset_ids))),
+        )
+        found: dict[str, HealthPoints] = {}
+        for asset_id, start_ms, mean in rows:
+            if (points := found.get(asset_id)) is None:
+                points = found[asset_id] = [], []
+            points[0].append(start_ms)
+            points[1].append(mean)
         return found
 
     def span_ms(self, asset_id: str) -> tuple[int, int] | None:

@@ -41,14 +41,14 @@ function sentence(items) {
 }
 
 async function refresh() {
-  const [{ items }, record, machines] = await Promise.all([get("/models"), get("/labels/track-record"), get("/machines", { limit: 1000 })]);
+  const [{ items }, record] = await Promise.all([get("/models"), get("/labels/track-record")]);
   put(byId("sentence"), sentence(items));
   put(byId("models").tBodies[0], items.map(row));
   byId("models").hidden = !items.length;
   byId("models-hint").hidden = !items.length;
   byId("empty").hidden = items.length > 0;
   if (!items.length) put(byId("empty"), nothing("No machine has reported yet", "A model appears here with the first machine that it judges."));
-  const names = new Map(machines.items.map((machine) => [machine.id, machine.name]));
+  const names = new Map(items.flatMap((item) => item.machines.map((machine) => [machine.id, machine.name])));
   const missed = record.machines.filter((one) => one.missed);
   byId("missed-section").hidden = !missed.length;
   put(byId("missed").tBodies[0], missed.map((one) => element("tr", {}, element("th", { scope: "row" }, element("a", { href: pageOf("machines", one.name) }, names.get(one.name) ?? one.name)), numberCell(String(one.missed), { class: "whole" }), numberCell(String(one.right), { class: "whole" }), numberCell(share(one.missed_share)))));

@@ -42,6 +42,25 @@ def test_only_who_was_asked_for_and_has_something_there(reopened):
     assert store.recent_health([], UNTIL_MS) == {}
 
 
+def test_what_comes_late_for_a_day_that_was_shown_before_is_in_it_the_next_time(reopened):
+    store = reopened()
+    store.write([_at(HOURS_MS - PAIR_MS, 50.0), _at(HOURS_MS - PAIR_MS, 40.0, asset_id=OTHER)], ())
+    asked = [ASSET, OTHER, "not-yet"]
+    assert store.recent_health(asked, UNTIL_MS) == {
+        ASSET: ([HOURS_MS - PAIR_MS], [50.0]),
+        OTHER: ([HOURS_MS - PAIR_MS], [40.0]),
+    }
+    store.write([_at(HOURS_MS - HOUR_MS, 90.0, late=True), _at(HOURS_MS - HOUR_MS, 30.0, asset_id="not-yet")], ())
+    assert store.recent_health(asked, UNTIL_MS) == {
+        ASSET: ([HOURS_MS - PAIR_MS], [70.0]),
+        OTHER: ([HOURS_MS - PAIR_MS], [40.0]),
+        "not-yet": ([HOURS_MS - PAIR_MS], [30.0]),
+    }
+    # The next day what were hours are days.
+    (times, values) = store.recent_health([ASSET], UNTIL_MS + DAY_MS)[ASSET]
+    assert (len(times), values[0]) == (2, 50.0)
+
+
 def test_it_says_what_the_trend_of_one_machine_says(reopened):
     store = reopened()
     store.write([_at(HOURS_MS + minute * 60_000, 60.0 + minute / 60) for minute in range(600)], ())
