@@ -43,8 +43,8 @@ class HeavyWork:
 
     async def run(self, urgency: Urgency, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Return what `work` returns, once it had its turn."""
-        self._waiting[urgency] += 1
         async with self._turn:
+            self._waiting[urgency] += 1
             try:
                 await self._turn.wait_for(lambda: self._may_run(urgency))
             finally:

@@ -31,7 +31,7 @@ def annunciations(engine: Engine, from_ms: int, to_ms: int) -> Sequence[Annuncia
         AlarmOccurrence.since_ms >= from_ms, AlarmOccurrence.since_ms < to_ms
     )
     with Session(engine) as session:
-        return [Annunciation._make(row) for row in session.execute(query).tuples()]
+        return [Annunciation._make(row) for row in session.execute(query)]
 
 
 def active_alarms(engine: Engine) -> Sequence[Active]:

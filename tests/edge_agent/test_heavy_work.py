@@ -1,0 +1,88 @@
+"""Diagnoses before pictures, one of a kind at a time, and whoever fails or leaves holds up nobody."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+
+import pytest
+
+from edge_agent.heavy_work import HeavyWork, Urgency
+
+
+class _Bench:
+    """Work that begins when it is its turn and ends when it is let go."""
+
+    def __init__(self):
+        self.heavy = HeavyWork()
+        self.begun = []
+        self._gates = {}
+        self._tasks = {}
+
+    async def begin(self, urgency, name):
+        gate = self._gates[name] = threading.Event()
+
+        def work():
+            self.begun.append(name)
+            gate.wait(10.0)
+            return name
+
+        self._tasks[name] = asyncio.create_task(self.heavy.run(urgency, work))
+        await self.settle()
+
+    async def end(self, name):
+        self._gates[name].set()
+        assert await self._tasks[name] == name
+        await self.settle()
+
+    async def leave(self, name):
+        self._tasks[name].cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await self._tasks[name]
+        await self.settle()
+
+    async def settle(self):
+        await asyncio.sleep(0.05)
+
+
+async def test_what_people_wait_for_comes_first_however_late_it_was_asked_for():
+    bench = _Bench()
+    await bench.begin(Urgency.ALARM, "first alarm")
+    await bench.begin(Urgency.PICTURE, "picture")
+    await bench.begin(Urgency.REVIEW, "review")
+    await bench.begin(Urgency.ALARM, "second alarm")
+    for name in ("first alarm", "second alarm", "review", "picture"):
+        assert bench.begun[-1] == name
+        await bench.end(name)
+    assert bench.begun == ["first alarm", "second alarm", "review", "picture"]
+
+
+async def test_what_has_begun_does_not_hold_up_what_is_more_urgent():
+    bench = _Bench()
+    await bench.begin(Urgency.PICTURE, "picture")
+    await bench.begin(Urgency.REVIEW, "review")
+    await bench.begin(Urgency.ALARM, "alarm")
+    assert bench.begun == ["picture", "review", "alarm"]
+    await bench.begin(Urgency.PICTURE, "another picture")
+    for name in ("alarm", "review", "picture"):
+        await bench.end(name)
+    assert bench.begun[-1] == "another picture"
+    await bench.end("another picture")
+
+
+async def test_who_leaves_before_their_turn_holds_up_nobody():
+    bench = _Bench()
+    await bench.begin(Urgency.ALARM, "alarm")
+    await bench.begin(Urgency.ALARM, "one that leaves")
+    await bench.begin(Urgency.PICTURE, "picture")
+    await bench.leave("one that leaves")
+    await bench.end("alarm")
+    assert bench.begun == ["alarm", "picture"]
+    await bench.end("picture")
+
+
+async def test_work_that_fails_fails_for_who_asked_and_gives_its_turn_on():
+    heavy = HeavyWork()
+    with pytest.raises(ZeroDivisionError):
+        await heavy.run(Urgency.ALARM, divmod, 1, 0)
+    assert await asyncio.wait_for(heavy.run(Urgency.PICTURE, divmod, 7, 2), 5) == (3, 1)
