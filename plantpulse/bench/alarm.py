@@ -155,13 +155,10 @@ def _wait_for(http_port: int, log: Path) -> None:
 
 def _watched(http_port: int, seconds: float) -> Iterator[tuple[float, bool]]:
     """Yield how late each change of an alarm was seen, ms, and whether it was told before; once machines are learnt."""
-    asking = http.client.HTTPConnection("127.0.0.1", http_port, timeout=STREAM_S)
     seen: dict[str, tuple[str, str]] = {}
     begun_s = time.monotonic() + WARM_UP_S + PERIOD_S
     for _ in _told(http_port, begun_s + seconds):
-        asking.request("GET", "/api/v1/alarms?limit=100")
-        answer = asking.getresponse()
-        items = json.loads(answer.read())["items"] if answer.status == http.client.OK else []
+        items = _alarms(http_port)
         seen_ms = time.time_ns() / 1e6
         for item in items:
             before, now = seen.get(item["id"]), (item["state"], item["changed"])
@@ -169,21 +166,28 @@ def _watched(http_port: int, seconds: float) -> Iterator[tuple[float, bool]]:
             if before != now and time.monotonic() > begun_s:
                 late_ms = seen_ms - datetime.fromisoformat(item["changed"]).timestamp() * 1e3
                 yield late_ms, before is not None and before[0] == now[0]
-    asking.close()
+
+
+def _alarms(http_port: int) -> list[dict[str, Any]]:
+    """Return the alarms, over a connection of their own: alarms are rarer than servers are patient."""
+    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", http_port, timeout=STREAM_S)) as asking:
+        asking.request("GET", "/api/v1/alarms?limit=100")
+        answer = asking.getresponse()
+        items: list[dict[str, Any]] = json.loads(answer.read())["items"] if answer.status == http.client.OK else []
+    return items
 
 
 def _told(http_port: int, until_s: float) -> Iterator[None]:
     """Yield whenever the stream of events speaks of an alarm, until a time of the monotonic clock."""
-    stream = http.client.HTTPConnection("127.0.0.1", http_port, timeout=STREAM_S)
-    stream.request("GET", "/api/v1/events")
-    answer = stream.getresponse()
-    while time.monotonic() < until_s:
-        line = answer.readline()
-        if not line:
-            raise PipelineBenchmarkError("the stream of events has ended")
-        if line.startswith((b"event: alarm", b"event: everything")):
-            yield
-    stream.close()
+    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", http_port, timeout=STREAM_S)) as stream:
+        stream.request("GET", "/api/v1/events")
+        answer = stream.getresponse()
+        while time.monotonic() < until_s:
+            line = answer.readline()
+            if not line:
+                raise PipelineBenchmarkError("the stream of events has ended")
+            if line.startswith((b"event: alarm", b"event: everything")):
+                yield
 
 
 def _p99(ordered_ms: list[float]) -> float:
