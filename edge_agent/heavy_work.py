@@ -13,7 +13,7 @@ from collections import Counter
 from enum import IntEnum
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
-from edge_agent.memory import soon_with_room, with_room
+from edge_agent.memory import with_room
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,8 +52,7 @@ class HeavyWork:
                 self._turn.notify_all()
             self._running[urgency] += 1
         try:
-            in_thread = with_room if urgency is Urgency.PICTURE else soon_with_room
-            return await asyncio.to_thread(lambda: in_thread(work, *args, **kwargs))
+            return await asyncio.to_thread(lambda: with_room(work, *args, **kwargs))
         finally:
             async with self._turn:
                 self._running[urgency] -= 1

@@ -11,13 +11,10 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import math
 import os
 import re
 import resource
 import sys
-import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar
 
 if TYPE_CHECKING:
@@ -33,22 +30,9 @@ _M_TRIM_THRESHOLD: Final = -1
 _LARGE_BYTES: Final = 1_048_576
 """A window of four channels is smaller and stays in the heap, where it is fast; what a diagnosis needs is larger and
 goes back to the system at once. Left to itself, glibc keeps up to 32 MB of such pieces."""
-_AT_HAND_BYTES: Final = 3_145_728
-"""Freed heap that is kept for the next piece: with less, a sixth of a diagnosis goes into touching the same pages anew;
-more gains nothing."""
-_MOMENT_S: Final = 2.0
-"""Giving back takes as long as judging some windows."""
 _MADV_DONTNEED: Final = 4
 """Source: madvise(2)."""
 _REGION: Final = re.compile(rb"([0-9a-f]+)-([0-9a-f]+) (\S{4}) \S+ \S+ (\d+)")
-
-
-@dataclass(slots=True)
-class _GivenBack:
-    at_s: float = -math.inf
-
-
-_given_back: Final = _GivenBack()
 
 
 def prefer_little_memory() -> None:
@@ -65,7 +49,7 @@ def prefer_little_memory() -> None:
         if libc is not None:
             libc.mallopt(_M_ARENA_MAX, 1)
             libc.mallopt(_M_MMAP_THRESHOLD, _LARGE_BYTES)
-            libc.mallopt(_M_TRIM_THRESHOLD, _AT_HAND_BYTES)
+            libc.mallopt(_M_TRIM_THRESHOLD, _LARGE_BYTES)
 
 
 def give_back_memory() -> None:
@@ -73,7 +57,6 @@ def give_back_memory() -> None:
     libc = _libc()
     if libc is None:
         return
-    _given_back.at_s = time.monotonic()
     with contextlib.suppress(AttributeError):
         libc.malloc_trim(0)
     try:
@@ -88,20 +71,11 @@ def give_back_memory() -> None:
 
 def with_room(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Return what `work` returns; what can be given back is given back before it and after it."""
+    give_back_memory()
     try:
-        return soon_with_room(work, *args, **kwargs)
+        return work(*args, **kwargs)
     finally:
         give_back_memory()
-
-
-def soon_with_room(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Return what `work` returns, for which somebody waits: what was given back a moment ago is left as it is.
-
-    What it leaves is given back by what comes after it, such as the picture of an alarm.
-    """
-    if time.monotonic() - _given_back.at_s > _MOMENT_S:
-        give_back_memory()
-    return work(*args, **kwargs)
 
 
 def _clean_file_regions(smaps: bytes) -> list[tuple[int, int]]:
