@@ -9,9 +9,10 @@ nobody is waiting for a diagnosis.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import Counter
 from enum import IntEnum
-from typing import TYPE_CHECKING, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar
 
 from edge_agent.memory import with_room
 
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+
+PATIENCE_S: Final = 0.5
+"""Nobody waits longer for what is more urgent: a machine that is replayed fast may be looked at again without end."""
 
 
 class Urgency(IntEnum):
@@ -46,7 +51,10 @@ class HeavyWork:
         async with self._turn:
             self._waiting[urgency] += 1
             try:
-                await self._turn.wait_for(lambda: self._may_run(urgency))
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(PATIENCE_S):
+                        await self._turn.wait_for(lambda: self._may_run(urgency))
+                await self._turn.wait_for(lambda: not self._running[urgency])
             finally:
                 self._waiting[urgency] -= 1
                 self._turn.notify_all()

@@ -7,7 +7,14 @@ import threading
 
 import pytest
 
+from edge_agent import heavy_work
 from edge_agent.heavy_work import HeavyWork, Urgency
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch):
+    """Busy machines that run these tests are not what is tested here."""
+    monkeypatch.setattr(heavy_work, "PATIENCE_S", 60.0)
 
 
 class _Bench:
@@ -86,3 +93,15 @@ async def test_work_that_fails_fails_for_who_asked_and_gives_its_turn_on():
     with pytest.raises(ZeroDivisionError):
         await heavy.run(Urgency.ALARM, divmod, 1, 0)
     assert await asyncio.wait_for(heavy.run(Urgency.PICTURE, divmod, 7, 2), 5) == (3, 1)
+
+
+async def test_a_picture_does_not_wait_for_ever_while_machines_are_looked_at_again_and_again(monkeypatch):
+    monkeypatch.setattr(heavy_work, "PATIENCE_S", 0.1)
+    bench = _Bench()
+    await bench.begin(Urgency.REVIEW, "review")
+    await bench.begin(Urgency.REVIEW, "next review")
+    await bench.begin(Urgency.PICTURE, "picture")
+    await asyncio.sleep(0.2)
+    assert bench.begun == ["review", "picture"]
+    for name in ("picture", "review", "next review"):
+        await bench.end(name)
