@@ -39,9 +39,14 @@ class Urgency(IntEnum):
 
 
 class HeavyWork:
-    """Runs work in threads, no more of it at once than a small gateway can bear."""
+    """Runs work in threads, no more of it at once than a small gateway can bear.
 
-    def __init__(self) -> None:
+    Args:
+        patience_s: how long something waits for what is more urgent, s.
+    """
+
+    def __init__(self, patience_s: float = PATIENCE_S) -> None:
+        self._patience_s = patience_s
         self._turn = asyncio.Condition()
         self._waiting: Counter[Urgency] = Counter()
         self._running: Counter[Urgency] = Counter()
@@ -52,7 +57,7 @@ class HeavyWork:
             self._waiting[urgency] += 1
             try:
                 with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(PATIENCE_S):
+                    async with asyncio.timeout(self._patience_s):
                         await self._turn.wait_for(lambda: self._may_run(urgency))
                 await self._turn.wait_for(lambda: not self._running[urgency])
             finally:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cloud.errors import DataDirectoryError, StoreError
-from cloud.trends.recent import PAIR_MS, RememberedDays, recent_span
+from cloud.trends.recent import HOUR_MS, PAIR_MS, RememberedDays, recent_span
 from cloud.trends.rollups import ROLLUP, Points, into_buckets
 from cloud.trends.shaping import Asked, Row, bounded, joined, points_of, series_of, shaped, steady_where_possible
 from cloud.trends.sqlite_schema import SCHEMA, SCHEMA_VERSION
@@ -184,11 +184,10 @@ class SqliteTrendStore:
         first_ms, hours_ms = recent_span(until_ms)
         days, changes = self._days.known(hours_ms)
         if new := [asset_id for asset_id in asset_ids if asset_id not in days]:
-            pair = "? - (? - start_ms + ?) / ? * ?", (hours_ms, hours_ms, PAIR_MS - 1, PAIR_MS, PAIR_MS)
-            read = self._health(new, Grain.DAY, pair, (first_ms, hours_ms))
+            read = self._health(new, Grain.DAY, PAIR_MS, (first_ms, hours_ms))
             days |= {asset_id: read.get(asset_id, ([], [])) for asset_id in new}
             self._days.remember({asset_id: days[asset_id] for asset_id in new}, changes)
-        hours = self._health(asset_ids, Grain.HOUR, ("start_ms", ()), (hours_ms, until_ms))
+        hours = self._health(asset_ids, Grain.HOUR, HOUR_MS, (hours_ms, until_ms))
         found: dict[str, HealthPoints] = {}
         for asset_id in asset_ids:
             (day_ms, by_day), (hour_ms, by_hour) = days[asset_id], hours.get(asset_id, ([], []))
@@ -197,24 +196,24 @@ class SqliteTrendStore:
         return found
 
     def _health(
-        self, asset_ids: Sequence[str], grain: Grain, bucket: tuple[str, tuple[int, ...]], span: tuple[int, int]
+        self, asset_ids: Sequence[str], grain: Grain, bucket_ms: int, span: tuple[int, int]
     ) -> dict[str, HealthPoints]:
         """Return the mean health of machines in buckets of a span, by asset id.
 
         Args:
             asset_ids: of the machines.
             grain: of the rollup that is read.
-            bucket: start of the bucket that a row belongs to, as an expression, and what is bound in it.
+            bucket_ms: length of the buckets, ms; the first begins where the span does.
             span: from and to, ms UTC.
         """
-        expression, values = bucket
+        first_ms, last_ms = span
         # CROSS JOIN keeps SQLite from reading the whole history: for each machine one short stretch of the key.
         rows = self._query(
-            f"SELECT asset_id, {expression}, sum(health_total) / sum(health_n)"  # noqa: S608 - the text is ours
+            "SELECT asset_id, ? + (start_ms - ?) / ? * ?, sum(health_total) / sum(health_n)"
             " FROM asset CROSS JOIN vital ON vital.asset = asset.key AND grain = ?"
             " AND start_ms >= ? AND start_ms < ? WHERE asset_id IN (SELECT value FROM json_each(?))"
             " GROUP BY asset.key, 2 HAVING sum(health_n) > 0 ORDER BY asset.key, 2",
-            (*values, grain.value, *span, json.dumps(list(asset_ids))),
+            (first_ms, first_ms, bucket_ms, bucket_ms, grain.value, first_ms, last_ms, json.dumps(list(asset_ids))),
         )
         found: dict[str, HealthPoints] = {}
         for asset_id, start_ms, mean in rows:
