@@ -195,8 +195,7 @@ class Uplink:
                 for machine in self._node.unborn:
                     session.publish(self._node.machine_birth(machine, _now_ms()))
                 sent = await self._send(session)
-                if sent == 0:
-                    self._bury(session)
+                self._bury(session)
                 if sent == 0 and session.received.empty():
                     with contextlib.suppress(TimeoutError):
                         await asyncio.wait_for(session.activity.wait(), _IDLE_S)

@@ -18,10 +18,10 @@ import numpy as np
 
 from models.contract.errors import InputError
 from models.diagnosis.envelope_lines import local_background
-from models.diagnosis.inputs import as_signal, check_rate, check_speed, pairs_of
+from models.diagnosis.inputs import as_signal, check_rate, check_speed
 from models.diagnosis.mesh import HARMONICS, Gear, GearError, MeshLevels, mesh_lines
 from models.diagnosis.shaft_speed import estimate_speed
-from models.signal.fourier import prev_fast_len
+from models.signal.fourier import pairs_of, prev_fast_len
 from models.signal.spectra import power_spectrum, velocity_rms
 
 if TYPE_CHECKING:

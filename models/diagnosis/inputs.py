@@ -7,18 +7,16 @@ is missing. Values that are no numbers are not refused either: they are a findin
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from models.contract.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
-
-Real = TypeVar("Real", bound=np.floating)
 
 SHORTEST_SAMPLES: Final = 256
 """As everywhere in plantpulse: shorter windows hold no bands."""
@@ -90,13 +88,3 @@ def check_names(names: Sequence[str], channels: int) -> None:
         raise DiagnosisInputError(
             f"{len(names)} channel names ({', '.join(names)}) for {channels} channels; give each channel its own"
         )
-
-
-def pairs_of(signal: NDArray[Real]) -> Iterator[NDArray[Real]]:
-    """Yield a signal (channels, samples) by two channels at a time, the last one alone if need be.
-
-    A transform takes hardly longer for two than for one; the spectra of more would not fit beside the rest of a small
-    gateway's agent.
-    """
-    for row in range(0, signal.shape[0], 2):
-        yield signal[row : row + 2]

@@ -25,8 +25,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from models.diagnosis.envelope_lines import FloatArray, local_background
-from models.diagnosis.inputs import pairs_of
-from models.signal.fourier import prev_fast_len, rfft
+from models.signal.fourier import pairs_of, prev_fast_len, rfft
 from models.signal.spectra import hann
 
 if TYPE_CHECKING:

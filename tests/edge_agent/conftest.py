@@ -16,10 +16,10 @@ ASSET = "6f1c7a52-94a7-4f5f-8a0e-0d7a2f3c1b12"
 STAMP = Stamp("boot", 1, 2, ClockQuality.SYNCHRONISED)
 
 
-def small_record(number: int, kind: RecordKind = RecordKind.SUMMARY, size: int = 0) -> Record:
+def small_record(number: int, kind: RecordKind = RecordKind.SUMMARY, size: int = 0, machine: str = "pump-1") -> Record:
     """Return a record with this id; `size` bytes of payload are added."""
     metrics = (MetricValue("Score", 0.5, 1_000), MetricValue("Summary/Vector", bytes(size), 1_000))
-    return Record(number, kind, ASSET, "pump-1", 1_000_000_000, metrics)
+    return Record(number, kind, ASSET, machine, 1_000_000_000, metrics)
 
 
 @pytest.fixture

@@ -22,66 +22,72 @@ class _Bench:
         self._gates = {}
         self._tasks = {}
 
-    async def begin(self, urgency, name):
+    async def ask(self, urgency, name):
         gate = self._gates[name] = threading.Event()
 
         def work():
             self.begun.append(name)
-            gate.wait(10.0)
+            gate.wait(PATIENT_S)
             return name
 
         self._tasks[name] = asyncio.create_task(self.heavy.run(urgency, work))
-        await self.settle()
+        await self._in_line()
+
+    async def begins(self, name):
+        async with asyncio.timeout(PATIENT_S):
+            while name not in self.begun:  # noqa: ASYNC110 - what is waited for begins in a thread
+                await asyncio.sleep(0.005)
 
     async def end(self, name):
+        await self.begins(name)
         self._gates[name].set()
         assert await self._tasks[name] == name
-        await self.settle()
+        await self._in_line()
 
     async def leave(self, name):
         self._tasks[name].cancel()
         with pytest.raises(asyncio.CancelledError):
             await self._tasks[name]
-        await self.settle()
+        await self._in_line()
 
-    async def settle(self):
-        await asyncio.sleep(0.05)
+    async def _in_line(self):
+        # Whoever can go on goes on until a thread or a turn has to be waited for: some rounds of the loop.
+        for _ in range(10):
+            await asyncio.sleep(0)
 
 
 async def test_what_people_wait_for_comes_first_however_late_it_was_asked_for():
     bench = _Bench()
-    await bench.begin(Urgency.ALARM, "first alarm")
-    await bench.begin(Urgency.PICTURE, "picture")
-    await bench.begin(Urgency.REVIEW, "review")
-    await bench.begin(Urgency.ALARM, "second alarm")
+    await bench.ask(Urgency.ALARM, "first alarm")
+    await bench.ask(Urgency.PICTURE, "picture")
+    await bench.ask(Urgency.REVIEW, "review")
+    await bench.ask(Urgency.ALARM, "second alarm")
     for name in ("first alarm", "second alarm", "review", "picture"):
-        assert bench.begun[-1] == name
         await bench.end(name)
     assert bench.begun == ["first alarm", "second alarm", "review", "picture"]
 
 
 async def test_what_has_begun_does_not_hold_up_what_is_more_urgent():
     bench = _Bench()
-    await bench.begin(Urgency.PICTURE, "picture")
-    await bench.begin(Urgency.REVIEW, "review")
-    await bench.begin(Urgency.ALARM, "alarm")
-    assert bench.begun == ["picture", "review", "alarm"]
-    await bench.begin(Urgency.PICTURE, "another picture")
+    for urgency, name in ((Urgency.PICTURE, "picture"), (Urgency.REVIEW, "review"), (Urgency.ALARM, "alarm")):
+        await bench.ask(urgency, name)
+        await bench.begins(name)
+    await bench.ask(Urgency.PICTURE, "another picture")
     for name in ("alarm", "review", "picture"):
+        assert bench.begun == ["picture", "review", "alarm"]
         await bench.end(name)
-    assert bench.begun[-1] == "another picture"
     await bench.end("another picture")
 
 
 async def test_who_leaves_before_their_turn_holds_up_nobody():
     bench = _Bench()
-    await bench.begin(Urgency.ALARM, "alarm")
-    await bench.begin(Urgency.ALARM, "one that leaves")
-    await bench.begin(Urgency.PICTURE, "picture")
+    await bench.ask(Urgency.ALARM, "alarm")
+    await bench.ask(Urgency.ALARM, "one that leaves")
+    await bench.ask(Urgency.PICTURE, "picture")
     await bench.leave("one that leaves")
     await bench.end("alarm")
-    assert bench.begun == ["alarm", "picture"]
     await bench.end("picture")
+    assert bench.begun == ["alarm", "picture"]
 
 
 async def test_work_that_fails_fails_for_who_asked_and_gives_its_turn_on():
@@ -93,10 +99,10 @@ async def test_work_that_fails_fails_for_who_asked_and_gives_its_turn_on():
 
 async def test_a_picture_does_not_wait_for_ever_while_machines_are_looked_at_again_and_again():
     bench = _Bench(patience_s=0.1)
-    await bench.begin(Urgency.REVIEW, "review")
-    await bench.begin(Urgency.REVIEW, "next review")
-    await bench.begin(Urgency.PICTURE, "picture")
-    await asyncio.sleep(0.2)
+    await bench.ask(Urgency.REVIEW, "review")
+    await bench.ask(Urgency.REVIEW, "next review")
+    await bench.ask(Urgency.PICTURE, "picture")
+    await bench.begins("picture")
     assert bench.begun == ["review", "picture"]
     for name in ("picture", "review", "next review"):
         await bench.end(name)

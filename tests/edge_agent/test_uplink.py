@@ -40,17 +40,18 @@ def broker(tmp_path, free_port):
 
 
 @asynccontextmanager
-async def running(opened, port, said=None, *, timeout_s=2.0, connected=True, wanted=None):
+async def running(opened, port, said=None, *, timeout_s=2.0, connected=True, wanted=None, window=50):
     """Run an uplink with a journal; stopped in the ordinary way at the end."""
     async with JournalThread(opened()) as disk:
-        node = SparkplugNode("plant", "gateway-1", {"pump-1": metrics.machine_metrics([])}, [])
+        machines = {name: metrics.machine_metrics([]) for name in ("pump-1", "pump-2")}
+        node = SparkplugNode("plant", "gateway-1", machines, [])
         if connected:
             node.connect("pump-1")
         uplink = Uplink(
             Broker("127.0.0.1", port, "edge-test", keepalive_s=5),
             node,
             disk,
-            Lanes(50, timeout_s, 1e6, random.Random(1)),
+            Lanes(window, timeout_s, 1e6, random.Random(1)),
             host_id=HOST_ID,
             before_birth=lambda _now_ms: None,
             wanted=(wanted if wanted is not None else []).append,
@@ -272,6 +273,19 @@ async def test_a_machine_that_goes_dies_once_its_records_are_acknowledged_and_co
             "NDEATH gateway-1",
         ]
         assert set(host.historical.values()) == {False}
+
+
+async def test_a_machine_that_goes_dies_while_the_others_keep_the_outbox_full(opened, broker):
+    many = 1000
+    with AcknowledgingHost(broker.port) as host:
+        async with running(opened, broker.port, window=many) as (uplink, disk):
+            await until(lambda: uplink.is_born, "birth")
+            uplink.connect("pump-2")
+            await disk.commit(Change(STAMP, tuple(small_record(n, machine="pump-2") for n in range(1, many + 1))))
+            uplink.disconnect("pump-1")
+            await until(lambda: len(host.stored) == many, "all records of the other")
+        await until(lambda: host.deaths, "the end")
+    assert "DDATA pump-2" in host.course[host.course.index("DDEATH pump-1") :]
 
 
 async def test_an_absent_machine_is_born_for_its_old_records_alone(opened, broker):
