@@ -35,6 +35,7 @@ from cloud.book.tables import Alarm
 from cloud.errors import RequestError
 from cloud.event_hub import Change, Subject
 from cloud.permissions import Action
+from models.contract.vocabulary import Priority
 
 router = APIRouter(prefix="/alarms", tags=["alarms"])
 
@@ -45,10 +46,14 @@ NO_COMMENT: Final = AcknowledgeRequest()
 
 @router.get("")
 @permission(Action.VIEW)
-def list_alarms(
+def list_alarms(  # noqa: PLR0917 - each argument is one query parameter, FastAPI passes them by name
     context: Context,
     state: Annotated[list[str] | None, Query(description="ISA-18.2 state, or open; may repeat")] = None,
     machine: str | None = None,
+    priority: Priority | None = None,
+    q: Annotated[
+        str, Query(max_length=200, description="words in the machine's name, sentence, component or label")
+    ] = "",
     cursor: str | None = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 200,
 ) -> AlarmList:
@@ -57,7 +62,9 @@ def list_alarms(
     if cursor:
         changed_ms, alarm_id = decode_cursor(cursor, int, str)
         before = int(changed_ms), str(alarm_id)
-    rows = context.book.alarms(_states(state or []), machine, before, limit + 1)
+    rows = context.book.alarms(
+        limit + 1, before, states=_states(state or []), machine_id=machine, priority=priority, words=q.split()
+    )
     shown = rows[:limit]
     evidence = context.book.evidence_states(shown)
     names = context.book.names_of_machines([row.machine_id for row in shown])

@@ -99,14 +99,37 @@ class BookReader:
             return found
 
     def alarms(
-        self, states: Sequence[str], machine_id: str | None, before: tuple[int, str] | None, limit: int
+        self,
+        limit: int,
+        before: tuple[int, str] | None = None,
+        *,
+        states: Sequence[str] = (),
+        machine_id: str | None = None,
+        priority: str | None = None,
+        words: Sequence[str] = (),
     ) -> Sequence[Alarm]:
-        """Return alarms, the last changed first, in these states (none given: all) and before a sort key."""
+        """Return alarms, the last changed first.
+
+        Args:
+            limit: how many at most.
+            before: sort key (changed_ms, id) of the last one that is known.
+            states: in which they are, any for none.
+            machine_id: of this machine alone.
+            priority: of this priority alone.
+            words: each of them, in small or capital letters, in the machine's name, sentence, component or label.
+        """
         query = select(Alarm).order_by(Alarm.changed_ms.desc(), Alarm.id.desc()).limit(limit)
         if states:
             query = query.where(Alarm.state.in_(states))
         if machine_id is not None:
             query = query.where(Alarm.machine_id == machine_id)
+        if priority is not None:
+            query = query.where(Alarm.priority == priority)
+        if words:
+            query = query.join(Machine, Machine.id == Alarm.machine_id)
+            said = (Machine.display_name, Machine.device, Alarm.sentence, Alarm.component, Alarm.label)
+            for word in words:
+                query = query.where(or_(*(text.icontains(word, autoescape=True) for text in said)))
         if before is not None:
             changed_ms, alarm_id = before
             query = query.where(

@@ -227,7 +227,7 @@ def test_nothing_is_acknowledged_when_a_store_fails_and_the_batch_can_be_stored_
     with pytest.raises(StoreError):
         cloud.ingest.store(batch)
     assert cloud.ingest.commands(batch, cloud.now_ms) == []
-    assert cloud.book.alarms([], None, None, 10) == []
+    assert cloud.book.alarms(10) == []
     with cloud.engine.begin() as connection:
         connection.exec_driver_sql("ALTER TABLE away RENAME TO received")
     cloud.ingest.store(batch)
@@ -280,7 +280,7 @@ def test_a_gateway_that_lost_its_disk_does_not_make_a_second_alarm_of_the_same_c
     new_id = "11111111-0000-4000-8000-000000000001"
     later = alarm(alarm_id=new_id, revision=1, end_ns=START_NS + 100 * MINUTE_NS)
     cloud.arrive(gateway.record(later, 1))
-    assert len(cloud.book.alarms([], None, None, 10)) == 1
+    assert len(cloud.book.alarms(10)) == 1
     assert cloud.book.alarm(new_id).id == ALARM_ID
     assert cloud.book.alarm(ALARM_ID).occurrences == 2
 

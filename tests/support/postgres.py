@@ -54,7 +54,7 @@ class PostgresServer:
         self._data = self.directory / "data"
         self._run(
             *("initdb", "-D", str(self._data), "-U", "plantpulse", "--pwfile", str(password), "-A", "scram-sha-256"),
-            *("-E", "UTF8", "--locale", "C"),
+            *("-E", "UTF8", "--locale", "C.UTF-8"),
         )
         with (self._data / "postgresql.conf").open("a", encoding="utf-8") as file:
             file.write(

@@ -1,8 +1,8 @@
-// Alarms: what must be acknowledged? Most urgent first, acknowledged without leaving the list.
+// Alarms: what must be acknowledged? Most urgent first, acknowledged without leaving the list; then what was, newest first.
 
 import { alarmRow, moreUrgentFirst } from "./alarmrows.js";
 import { allows, answerAlarm, isOpen, isUnacknowledged } from "./answer.js";
-import { getAll } from "./api.js";
+import { getAll, getSome } from "./api.js";
 import { nothing } from "./cells.js";
 import { byId, put } from "./dom.js";
 import { filters, found } from "./filters.js";
@@ -10,10 +10,28 @@ import { plural } from "./format.js";
 import { refill } from "./keyboard.js";
 import { start } from "./shell.js";
 
-const ASKED = { open: "open", unacknowledged: "open", withheld: ["shelved", "suppressed", "out_of_service"], all: null };
+const WITHHELD = ["shelved", "suppressed", "out_of_service"];
+const ASKED = { open: "open", unacknowledged: "open", withheld: WITHHELD, all: "open" };
+const HISTORY = ["normal", ...WITHHELD]; // every state that is not open
 const EMPTY = { open: "No alarm is open", unacknowledged: "Nothing to acknowledge", withheld: "Nothing is shelved, suppressed or out of service" };
+const PAGE = 200; // alarms of the history that come at once
+const MOST_AT_ONCE = 1000; // as many as the cloud gives in one answer
+const TYPING_MS = 200; // whoever types a word does not want an answer to each letter
 let alarms = [];
-const values = filters(byId("filters"), () => refresh());
+let hasMore = false; // the history goes on
+let wanted = PAGE; // of the history
+let fetched = null; // which list `alarms` is
+let typing = null;
+let asks = 0;
+const values = filters(byId("filters"), changed);
+
+/** The history is searched by the cloud, everything else is here already. */
+function changed({ show: which }) {
+  wanted = PAGE;
+  clearTimeout(typing);
+  if (which !== fetched || which === "all") typing = setTimeout(refresh, which === fetched ? TYPING_MS : 0);
+  else show();
+}
 
 function isShown(alarm, { q, show: which, priority }) {
   return (
@@ -35,7 +53,8 @@ function show() {
   refill(byId("alarms").tBodies[0], shown.map((alarm) => alarmRow(alarm, answer, true)));
   byId("alarms").hidden = !shown.length;
   byId("empty").hidden = shown.length > 0;
-  byId("shown").textContent = plural(shown.length, "alarm");
+  byId("shown").textContent = `${plural(shown.length, "alarm")}${hasMore ? ", and older ones" : ""}`;
+  byId("more").hidden = !hasMore;
   put(byId("sentence"), sentence());
   if (shown.length) return;
   const { q, priority, show: which } = values();
@@ -45,7 +64,14 @@ function show() {
 }
 
 async function refresh() {
-  alarms = (await getAll("/alarms", { state: ASKED[values().show] })).sort(moreUrgentFirst);
+  const { show: which, q, priority } = values();
+  const ask = ++asks;
+  const history = which === "all" ? getSome("/alarms", { state: HISTORY, q, priority: priority || null, limit: Math.min(wanted, MOST_AT_ONCE) }, wanted) : { items: [], next: null };
+  const [open, { items, next }] = await Promise.all([getAll("/alarms", { state: ASKED[which] }), history]);
+  if (ask !== asks) return; // the filter has been changed since
+  alarms = [...open.sort(moreUrgentFirst), ...items];
+  hasMore = next !== null;
+  fetched = which;
   show();
 }
 
@@ -57,5 +83,9 @@ async function answer(action, id) {
   if (await answerAlarm(action, alarm)) await refresh();
 }
 
+byId("more").addEventListener("click", () => {
+  wanted += PAGE;
+  refresh();
+});
 byId("alarms").dataset.rows = "";
 start({ refresh, concerns: (kind) => kind === "alarm", answer });

@@ -55,18 +55,21 @@ export function get(path, parameters = {}) {
   return call(query.size ? `${path}?${query}` : path);
 }
 
-/** Fetch a list to its end. */
-export async function getAll(path, parameters = {}) {
+/** Fetch a list to its end, `{ items, next }`, or until there are as many as wanted: `next` says that there are more. */
+export async function getSome(path, parameters, wanted) {
   const items = [];
   let cursor = null;
   for (let page = 0; page < LAST_PAGE; page++) {
     const answer = await get(path, { ...parameters, cursor });
     items.push(...answer.items);
     cursor = answer.next;
-    if (!cursor) break;
+    if (!cursor || items.length >= wanted) break;
   }
-  return items;
+  return { items, next: cursor };
 }
+
+/** Fetch a list to its end. */
+export const getAll = async (path, parameters = {}) => (await getSome(path, parameters, Infinity)).items;
 
 const change = (method) => (path, body, headers = {}) => call(path, { method, headers: { "Content-Type": "application/json", ...headers }, body: body === undefined ? undefined : JSON.stringify(body) });
 

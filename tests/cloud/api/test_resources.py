@@ -236,6 +236,32 @@ async def test_alarms_by_state(api):
     assert answer.status_code == 422
 
 
+@pytest.mark.parametrize(
+    ("asked", "is_found"),
+    [
+        ({"q": "PUMP-1  likely"}, True),
+        ({"q": "outer_race"}, True),
+        ({"q": "inner_race"}, False),
+        ({"q": "lüfter"}, True),
+        ({"q": "100 % üble"}, True),
+        ({"q": "pump_1"}, False),
+        ({"q": "pump%1"}, False),
+        ({"priority": "high"}, True),
+        ({"priority": "low"}, False),
+        ({"q": "pump", "priority": "high", "state": "open"}, True),
+    ],
+)
+async def test_alarms_by_words_and_priority(api, asked, is_found):
+    said = dataclasses.replace(alarm().diagnosis, sentence="Lüfter: outer-race damage is likely, 100 % Üble Sache.")
+    api.cloud.arrive(api.gateway.record(alarm(diagnosis=said), 0))
+    assert bool((await api.get("/alarms", **asked))["items"]) == is_found
+
+
+async def test_a_search_in_alarms_is_bounded_and_a_priority_is_one(api):
+    for asked in ({"q": "x" * 201}, {"priority": "loud"}):
+        assert (await api.client.get("/api/v1/alarms", params=asked)).status_code == 422
+
+
 async def test_acknowledging_is_told_to_everyone_and_audited(api):
     api.cloud.arrive(api.gateway.record(alarm(), 0), after_ms=120_000)
     async with api.hub.listen() as listener:

@@ -15,7 +15,7 @@ from playwright.sync_api import expect
 from tests.cloud.console.conftest import WORN, every_page
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, Page, Route
 
     from tests.cloud.console.conftest import Plant, Visitor
 
@@ -236,6 +236,33 @@ def test_a_machine_in_maintenance_says_so_and_its_alarms_are_suppressed(desktop:
     page.locator("#answer-do").click()
     expect(page.get_by_role("button", name="In maintenance")).to_be_visible()
     expect(page.locator("#alarms")).to_contain_text("Active, not acknowledged")
+
+
+def test_the_history_of_alarms_comes_in_parts_and_is_searched_as_a_whole(desktop: Visitor) -> None:
+    for name in ("first", "second", "third"):
+        report = desktop.plant.raise_alarm(name, f"The {name} of a long history.")
+        with desktop.plant.client("M. Ruiz") as somebody:
+            body = {"reason": "long ago", "minutes": 60}
+            somebody.post(f"/api/v1/alarms/{report.alarm_id}/shelve", json=body).raise_for_status()
+
+    def with_short_parts(route: Route) -> None:
+        answer = route.fetch()
+        script = answer.text()
+        assert "const PAGE = 200;" in script
+        route.fulfill(response=answer, body=script.replace("const PAGE = 200;", "const PAGE = 2;"))
+
+    desktop.page.route("**/alarms.js", with_short_parts)
+    page = desktop.open("/alarms?show=all&q=long+history")
+    rows = page.locator("#alarms tbody tr")
+    expect(rows).to_have_count(2)
+    expect(page.locator("#shown")).to_have_text("2 alarms, and older ones")
+    expect(rows.first).to_contain_text("The third of")
+    page.get_by_role("button", name="Show older ones").click()
+    expect(rows).to_have_count(3)
+    expect(page.locator("#more")).to_be_hidden()
+    page.locator("input[name=q]").fill("first of LONG")
+    expect(rows).to_have_count(1)
+    expect(rows).to_contain_text("The first of")
 
 
 def test_what_another_person_acknowledges_appears_without_a_reload(desktop: Visitor) -> None:
