@@ -28,6 +28,7 @@ from cloud.api import (
     wishes,
 )
 from cloud.api.bounded_body import BoundedBody
+from cloud.api.examples import add_examples
 from cloud.api.guard import declared, guard, permission
 from cloud.api.problems import add_problem_documents
 from cloud.api.same_origin import SameOriginOnly
@@ -113,6 +114,7 @@ def _add_openapi_document(app: FastAPI) -> None:
     def openapi() -> dict[str, Any]:
         document = app.openapi()
         document.setdefault("components", {})["securitySchemes"] = schemes
+        add_examples(document)
         return document
 
     app.add_api_route(f"{PREFIX}/openapi.json", openapi, methods=["GET"], include_in_schema=False)

@@ -27,12 +27,7 @@ Text = Annotated[str, StringConstraints(strip_whitespace=True, max_length=2_000)
 class MachineEditRequest(BaseModel):
     """What people say of a machine; what is left out stays as it is, an empty text takes it away."""
 
-    model_config = ConfigDict(
-        extra="forbid",
-        json_schema_extra={
-            "example": {"display_name": "Feed pump 2", "path": "North/Boilers/Line 1", "criticality": "high"}
-        },
-    )
+    model_config = ConfigDict(extra="forbid")
 
     display_name: Name | None = None
     path: Path | None = Field(default=None, description="site/area/line, as people call the place")
@@ -55,10 +50,7 @@ class MachineEditDocument(BaseModel):
 class AdviceRequest(BaseModel):
     """What is to be done; an empty text takes the plant's own advice away."""
 
-    model_config = ConfigDict(
-        extra="forbid",
-        json_schema_extra={"example": {"text": "Order bearing 6205 from store 3, change it within a week."}},
-    )
+    model_config = ConfigDict(extra="forbid")
 
     text: Text
 

@@ -22,7 +22,7 @@ class TokenRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
 
-    name: Annotated[str, Field(min_length=1, max_length=100, description="what it is for", examples=["shift report"])]
+    name: Annotated[str, Field(min_length=1, max_length=100, description="what it is for")]
     role: Role = Role.VIEWER
     days: Annotated[int, Field(ge=1, le=LONGEST_TOKEN_DAYS)]
 

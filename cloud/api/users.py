@@ -19,13 +19,11 @@ from cloud.book.accounts import (
 )
 from cloud.book.user_tables import Account
 from cloud.passwords import LONGEST
-from cloud.permissions import EVERYWHERE, Action, Role
+from cloud.permissions import Action, Role
 
 router = APIRouter(prefix="/users", tags=["people"])
 
-Roles = Annotated[
-    dict[str, Role], Field(min_length=1, description="by site, * for every one", examples=[{EVERYWHERE: "technician"}])
-]
+Roles = Annotated[dict[str, Role], Field(min_length=1, description="by site, * for every one")]
 Password = Annotated[str, Field(max_length=LONGEST)]
 
 
@@ -36,7 +34,7 @@ class _Request(BaseModel):
 class UserRequest(_Request):
     """A user to be added; without a password they cannot sign in yet."""
 
-    name: Annotated[str, Field(min_length=1, max_length=200, examples=["A. Keller"])]
+    name: Annotated[str, Field(min_length=1, max_length=200)]
     roles: Roles
     password: Password | None = None
 
