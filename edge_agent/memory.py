@@ -32,7 +32,11 @@ _LARGE_BYTES: Final = 1_048_576
 goes back to the system at once. Left to itself, glibc keeps up to 32 MB of such pieces."""
 _MADV_DONTNEED: Final = 4
 """Source: madvise(2)."""
-_REGION: Final = re.compile(rb"([0-9a-f]+)-([0-9a-f]+) (\S{4}) \S+ \S+ (\d+)")
+_MAPPING: Final = re.compile(rb"[0-9a-f]+-[0-9a-f]+ (\S{4}) \S+ \S+ (\d+)")
+"""Source: proc_pid_maps(5); the first line of each mapping in smaps is its line in maps."""
+
+_clean: frozenset[bytes] = frozenset()
+"""Lines of mappings that can be given back, as they were when last looked for."""
 
 
 def prefer_little_memory() -> None:
@@ -54,48 +58,68 @@ def prefer_little_memory() -> None:
 
 def give_back_memory() -> None:
     """Return freed heap and clean pages of program files to the system; nothing happens where that is not known."""
+    _look_for_clean_pages()
+    _give_back()
+
+
+def with_room(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Return what `work` returns; what can be given back is given back before it and after it.
+
+    Somebody waits for it: which pages are clean is what `give_back_memory` has found last, because looking for them
+    takes five times as long as giving them back.
+    """
+    if not _clean:
+        _look_for_clean_pages()
+    _give_back()
+    try:
+        return work(*args, **kwargs)
+    finally:
+        _give_back()
+
+
+def _look_for_clean_pages() -> None:
+    global _clean  # noqa: PLW0603 - the address space of a process is one
+    with contextlib.suppress(OSError), open("/proc/self/smaps", "rb") as file:  # noqa: PTH123 - a pseudo file
+        _clean = _clean_file_mappings(file.read())
+
+
+def _give_back() -> None:
+    """Give back freed heap, and of the clean mappings those that are still there as they were."""
     libc = _libc()
     if libc is None:
         return
     with contextlib.suppress(AttributeError):
         libc.malloc_trim(0)
     try:
-        with open("/proc/self/smaps", "rb") as file:  # noqa: PTH123 - a pseudo file
-            regions = _clean_file_regions(file.read())
+        with open("/proc/self/maps", "rb") as file:  # noqa: PTH123 - a pseudo file
+            mappings = file.read().splitlines()
     except OSError:
         return
     libc.madvise.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
-    for first, last in regions:
+    for mapping in _clean.intersection(mappings):
+        first, last = (int(address, 16) for address in mapping.split(maxsplit=1)[0].split(b"-"))
         libc.madvise(first, last - first, _MADV_DONTNEED)
 
 
-def with_room(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Return what `work` returns; what can be given back is given back before it and after it."""
-    give_back_memory()
-    try:
-        return work(*args, **kwargs)
-    finally:
-        give_back_memory()
+def _clean_file_mappings(smaps: bytes) -> frozenset[bytes]:
+    """Return the lines of mappings of files that nobody may write to and of which no page was ever changed in memory.
 
-
-def _clean_file_regions(smaps: bytes) -> list[tuple[int, int]]:
-    """Return mappings of files that nobody may write to and of which no page was ever changed in memory.
-
-    Pages that were changed (relocated by the loader) exist nowhere else and must stay.
+    Pages that were changed (relocated by the loader) exist nowhere else and must stay. Whatever takes the place of a
+    mapping has another line: other rights, another place in its file, another file.
     """
-    regions: list[tuple[int, int]] = []
-    candidate: tuple[int, int] | None = None
+    clean: set[bytes] = set()
+    candidate: bytes | None = None
     for line in smaps.splitlines():
-        header = _REGION.match(line)
+        header = _MAPPING.match(line)
         if header is not None:
-            is_file = header[4] != b"0" and header[3] in (b"r-xp", b"r--p")
-            candidate = (int(header[1], 16), int(header[2], 16)) if is_file else None
+            is_file = header[2] != b"0" and header[1] in (b"r-xp", b"r--p")
+            candidate = line if is_file else None
         elif candidate is not None and line.startswith((b"Private_Dirty:", b"Anonymous:")):
             if line.split()[1] != b"0":
                 candidate = None
             elif line.startswith(b"Anonymous:"):
-                regions.append(candidate)
-    return regions
+                clean.add(candidate)
+    return frozenset(clean)
 
 
 def _libc() -> ctypes.CDLL | None:
