@@ -27,6 +27,10 @@ PATIENCE_S: Final = 0.5
 """Nobody waits longer for what is more urgent: a machine that is replayed fast may be looked at again without end."""
 
 
+TELLING_S: Final = 0.02
+"""What an alarm needs from its diagnosis to the disk and the broker."""
+
+
 class Urgency(IntEnum):
     """Who waits for the work: the first comes first."""
 
@@ -70,6 +74,21 @@ class HeavyWork:
             async with self._turn:
                 self._running[urgency] -= 1
                 self._turn.notify_all()
+
+    async def quiet(self) -> None:
+        """Wait while a machine that has just changed is diagnosed: threads share one interpreter, and people wait.
+
+        What is to be done then is told later, but no alarm is: its diagnosis would have to wait for this one anyway.
+        """
+        if not self._is_diagnosing():
+            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._patience_s), self._turn:
+                await self._turn.wait_for(lambda: not self._is_diagnosing())
+        await asyncio.sleep(TELLING_S)
+
+    def _is_diagnosing(self) -> bool:
+        return bool(self._running[Urgency.ALARM] or self._waiting[Urgency.ALARM])
 
     def _may_run(self, urgency: Urgency) -> bool:
         """Return whether nothing as urgent runs, and nothing more urgent waits; what has begun holds up nobody else."""

@@ -106,3 +106,29 @@ async def test_a_picture_does_not_wait_for_ever_while_machines_are_looked_at_aga
     assert bench.begun == ["review", "picture"]
     for name in ("picture", "review", "next review"):
         await bench.end(name)
+
+
+async def test_it_is_quiet_when_no_alarm_is_diagnosed():
+    bench = _Bench()
+    await bench.ask(Urgency.REVIEW, "review")
+    await asyncio.wait_for(bench.heavy.quiet(), 1)
+    await bench.end("review")
+
+
+async def test_it_is_quiet_once_all_that_have_changed_are_diagnosed():
+    bench = _Bench()
+    await bench.ask(Urgency.ALARM, "first alarm")
+    await bench.ask(Urgency.ALARM, "second alarm")
+    quiet = asyncio.create_task(bench.heavy.quiet())
+    await bench.end("first alarm")
+    await bench.begins("second alarm")
+    assert not quiet.done()
+    await bench.end("second alarm")
+    await asyncio.wait_for(quiet, PATIENT_S)
+
+
+async def test_nobody_waits_for_quiet_without_end():
+    bench = _Bench(patience_s=0.1)
+    await bench.ask(Urgency.ALARM, "alarm")
+    await asyncio.wait_for(bench.heavy.quiet(), PATIENT_S)
+    await bench.end("alarm")
