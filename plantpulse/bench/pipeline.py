@@ -45,7 +45,6 @@ FULL_CHANNELS: Final = 16
 machines."""
 CROWDED_CHANNELS: Final = 64
 """Four full machines, which end their windows together."""
-CROWDED_S: Final = 10.0
 NEVER_S: Final = 1e12
 RECORDING_S: Final = 10.0
 SHAFT_HZ: Final = 24.5
@@ -117,7 +116,7 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     channels, rate_hz, seconds = arguments.channels, arguments.rate, arguments.seconds
     with broker() as port:
         by_channels = {
-            width: _agent(port, width, rate_hz, seconds if width == channels else min(seconds, CROWDED_S), paced=True)
+            width: _agent(port, width, rate_hz, seconds, paced=True)
             for width in sorted({channels, FULL_CHANNELS, max(CROWDED_CHANNELS, channels)})
         }
         unpaced = {
