@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
+import threading
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from support.bearing_signals import impacts, noise
 
+from edge_agent.heavy_work import HeavyWork, Urgency
 from edge_agent.machine import MachineWatch
 from edge_agent.machine_setup import MachineSetup
 from models.contract.encoding import from_record
@@ -26,6 +29,8 @@ RATE_HZ = 12_000.0
 SPEED_RPM = 1_500.0
 BEARING = Bearing("test", bpfo=3.58, bpfi=5.42, bsf=2.36, ftf=0.398)
 BLOCK = 3_000
+PATIENT_S = 60.0
+"""Longer than the busiest machine needs for one of these tests."""
 
 
 def _setup(**more):
@@ -91,6 +96,44 @@ async def test_a_fault_raises_one_alarm_with_its_cause_and_evidence():
     value, baseline, unit = evidence.facts["features"]["DE.H/acceleration_rms"]
     assert value > 1.5 * baseline
     assert unit == "m/s²"
+
+
+async def _while_another_is_diagnosed(heavy, work):
+    """Start work while a diagnosis of an alarm is held up; return its task and what ends the diagnosis."""
+    done = threading.Event()
+    diagnosis = asyncio.create_task(heavy.run(Urgency.ALARM, done.wait, PATIENT_S))
+    await asyncio.sleep(0)
+    task = asyncio.create_task(work)
+
+    async def end():
+        done.set()
+        assert await diagnosis
+
+    return task, end
+
+
+async def test_a_machine_waits_while_the_alarm_of_another_is_diagnosed():
+    heavy = HeavyWork(PATIENT_S)
+    watch = MachineWatch(_setup(), heavy=heavy)
+    task, end = await _while_another_is_diagnosed(heavy, _run(watch, _blocks(_signal(2))))
+    await asyncio.sleep(0.2)
+    assert watch.latest_outcome is None
+    await end()
+    await asyncio.wait_for(task, PATIENT_S)
+    assert watch.latest_outcome is not None
+
+
+async def test_an_alarm_that_may_return_waits_for_nobody():
+    heavy = HeavyWork(PATIENT_S)
+    watch = MachineWatch(_setup(), heavy=heavy)
+    samples = np.concatenate([_signal(24, fault_from_s=20.0), _signal(10)], axis=1)
+    blocks, alarms = _blocks(samples), []
+    while not alarms or watch.latest_outcome.score >= 1.0:
+        alarms += _contents(await _run(watch, [next(blocks)]), AlarmReport)
+    assert alarms[-1].state is AlarmState.ACTIVE
+    task, end = await _while_another_is_diagnosed(heavy, watch._let_others_go_first())
+    await asyncio.wait_for(task, PATIENT_S / 2)
+    await end()
 
 
 def _same_line_at_both(seconds, *stages):
