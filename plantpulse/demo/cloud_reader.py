@@ -5,8 +5,8 @@ A cloud that is starting, or has just been killed, answers nothing: that is `Non
 
 from __future__ import annotations
 
+import http.client
 import json
-import urllib.error
 import urllib.request
 from dataclasses import dataclass
 from typing import Any, Final
@@ -108,7 +108,8 @@ class CloudReader:
         try:
             with self._opener.open(self._address + path, timeout=_TIMEOUT_S) as answer:
                 return bytes(answer.read())
-        except (OSError, urllib.error.URLError):
+        except (OSError, http.client.HTTPException):
+            # Not there, not yet, or killed in the middle of its answer.
             return None
 
 
