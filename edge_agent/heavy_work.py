@@ -3,7 +3,7 @@
 A gateway has few cores and little memory, and machines on one clock end their windows together. So one thing of each
 kind runs at a time: the diagnosis of a machine that has just changed as soon as another such is done, one that is
 looked at again when there is none of the first kind, and what only adds to an alarm that has been told already when
-nobody is waiting for a diagnosis.
+nobody is waiting for a diagnosis. What is light waits as well while a new alarm is diagnosed: see `HeavyWork.quiet`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,6 @@ T = TypeVar("T")
 
 PATIENCE_S: Final = 0.5
 """Nobody waits longer for what is more urgent: a machine that is replayed fast may be looked at again without end."""
-
 
 TELLING_S: Final = 0.02
 """What an alarm needs from its diagnosis to the disk and the broker."""
@@ -76,9 +75,9 @@ class HeavyWork:
                 self._turn.notify_all()
 
     async def quiet(self) -> None:
-        """Wait while a machine that has just changed is diagnosed: threads share one interpreter, and people wait.
+        """Wait while a machine that has just changed is diagnosed and until that is told; not longer than `patience_s`.
 
-        What is to be done then is told later, but no alarm is: its diagnosis would have to wait for this one anyway.
+        Threads share one interpreter, and people wait for the alarm.
         """
         if not self._is_diagnosing():
             return

@@ -145,13 +145,17 @@ class MachineWatch:
         return Step(tuple(records), count, max(0, block.end_index - max(block.first_index, counted)), tuple(moments))
 
     async def _let_others_go_first(self) -> None:
-        """Let machines that may be about to change be judged first: windows of many machines end together."""
+        """Let machines that may change be judged first, and nobody but those that may return during a diagnosis.
+
+        Windows of many machines end together. Who may raise an alarm would have to wait for the diagnosis anyway.
+        """
         last = self.latest_outcome
         is_high = last is not None and last.score is not None and last.score >= 1.0
         has_alarm = any(standing.is_active for standing in self._memory.standing.values())
-        if is_high == has_alarm:
+        may_raise, may_return = is_high and not has_alarm, has_alarm and not is_high
+        if not (may_raise or may_return):
             await asyncio.sleep(0)
-        if is_high or not has_alarm:
+        if not may_return:
             await self._heavy.quiet()
 
     @property

@@ -43,9 +43,9 @@ where the book is on a PostgreSQL server (else it is a file in data_dir):
   password_file = "book.password"       # or the environment: PLANTPULSE_BOOK_PASSWORD
 """
 
-
 GARBAGE_AFTER: Final = 20_000
 """New objects after which Python looks for cycles among them; by itself 700."""
+
 GROUPS: Final = {
     "trends": ("plantpulse.cloud_commands.trends", "move trends from one store to another"),
     "users": ("plantpulse.cloud_commands.users", "who may sign in, and what they may do"),

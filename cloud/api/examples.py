@@ -22,6 +22,9 @@ TEXT: Final = "text/"
 def add_examples(document: dict[str, Any]) -> None:
     """Put the examples into an OpenAPI document; doing it twice changes nothing.
 
+    Args:
+        document: with its `paths`; it is changed in place.
+
     Source: OpenAPI Specification 3.1, Components Object and Media Type Object, `examples`.
     """
     known = _known()

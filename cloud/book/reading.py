@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 TIMELINE_SHOWN: Final = 500
 """Lines of a timeline: more than anybody reads, less than a page waits for. A chattering alarm has 100,000."""
+_SHOWN_NAME: Final = func.coalesce(func.nullif(Machine.display_name, ""), Machine.device)
+"""What people call a machine: the name they gave it, else that of its gateway."""
 
 
 class BookReader:
@@ -47,7 +49,7 @@ class BookReader:
 
     def names_of_machines(self, machine_ids: Collection[str] | None = None) -> Mapping[str, str]:
         """Return what people call machines, by id; of all of them if none are named."""
-        query = select(Machine.id, func.coalesce(func.nullif(Machine.display_name, ""), Machine.device))
+        query = select(Machine.id, _SHOWN_NAME)
         if machine_ids is not None:
             query = query.where(Machine.id.in_(set(machine_ids)))
         with Session(self._engine) as session:
@@ -127,9 +129,9 @@ class BookReader:
             query = query.where(Alarm.priority == priority)
         if words:
             query = query.join(Machine, Machine.id == Alarm.machine_id)
-            said = (Machine.display_name, Machine.device, Alarm.sentence, Alarm.component, Alarm.label)
+            shown = (_SHOWN_NAME, Alarm.sentence, Alarm.component, Alarm.label)
             for word in words:
-                query = query.where(or_(*(text.icontains(word, autoescape=True) for text in said)))
+                query = query.where(or_(*(text.icontains(word, autoescape=True) for text in shown)))
         if before is not None:
             changed_ms, alarm_id = before
             query = query.where(

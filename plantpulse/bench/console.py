@@ -2,7 +2,7 @@
 
 The real cloud in a process of its own, on a book and a trend store that were filled before: by default 1,000 machines
 with 30 days of health and 100,000 occurrences of alarms. For each page: the page itself, then every answer of the API
-that it fetches before it shows anything, one after the other as its script does, cursors followed as far. A round
+that it fetches before it shows anything, one after the other; cursors are followed where its script does. A round
 is every page once; the first round is counted, too. Beside the time on the wall stands the processor time of the cloud:
 on a busy machine it is the only one that says something about the cloud.
 

@@ -54,6 +54,7 @@ class PostgresServer:
         self._data = self.directory / "data"
         self._run(
             *("initdb", "-D", str(self._data), "-U", "plantpulse", "--pwfile", str(password), "-A", "scram-sha-256"),
+            # As in plants, a letter is a letter also beyond A to Z; and the order is the same everywhere.
             *("-E", "UTF8", "--locale", "C.UTF-8"),
         )
         with (self._data / "postgresql.conf").open("a", encoding="utf-8") as file:

@@ -67,9 +67,9 @@ async function refresh() {
   const { show: which, q, priority } = values();
   const ask = ++asks;
   const history = which === "all" ? getSome("/alarms", { state: HISTORY, q, priority: priority || null, limit: Math.min(wanted, MOST_AT_ONCE) }, wanted) : { items: [], next: null };
-  const [open, { items, next }] = await Promise.all([getAll("/alarms", { state: ASKED[which] }), history]);
+  const [listed, { items, next }] = await Promise.all([getAll("/alarms", { state: ASKED[which] }), history]);
   if (ask !== asks) return; // the filter has been changed since
-  alarms = [...open.sort(moreUrgentFirst), ...items];
+  alarms = [...listed.sort(moreUrgentFirst), ...items];
   hasMore = next !== null;
   fetched = which;
   show();

@@ -57,6 +57,13 @@ def test_of_two_people_who_looked_at_the_same_edition_the_second_is_told(cloud):
     assert cloud.book.machine(ASSET).display_name == "Feed pump"
 
 
+def test_alarms_are_found_by_the_name_that_is_shown_and_not_by_the_one_behind_it(cloud, gateway):
+    cloud.arrive(gateway.record(alarm(), 0))
+    _edit(cloud, display_name="Feed pump")
+    found = {word: len(cloud.book.alarms(10, words=[word])) for word in ("FEED", "pump-1")}
+    assert found == {"FEED": 1, "pump-1": 0}
+
+
 def test_a_machine_that_nobody_knows_cannot_be_edited(cloud):
     with pytest.raises(NotFoundError):
         _edit(cloud, display_name="Feed pump")
