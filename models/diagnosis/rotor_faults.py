@@ -63,7 +63,7 @@ LOOSE_SHARE: Final = 0.15
 LOOSE_REST: Final = 0.05
 """And a third of that without the strongest of them, which a resonance may have lifted out of a coupling's."""
 HALF_SHARE: Final = 0.08
-"""Half orders with this share of the growth show looseness by themselves: nothing else makes them."""
+"""Half orders with this share of the growth show looseness by themselves: nothing else makes several of them."""
 HALF_DOUBTFUL: Final = 0.01
 """With this share (a tenth in amplitude) they forbid to name another cause."""
 LINE_SHARE: Final = 0.005
@@ -84,6 +84,7 @@ FAINT_HARMONICS: Final = 3
 """So many of the orders 5 to 10 that are new, however little each, are a blow and not a bent coupling."""
 FAR_ORDER: Final = 7.0
 """With one from here on it may be either."""
+HALF_ORDERS: Final = (0.5, 1.5, 2.5)
 HALVES: Final = 2
 """So many half orders that are new, however faint."""
 RATTLE_CONFIDENCE: Final = 0.6
@@ -98,6 +99,10 @@ COUPLING_FORCE: Final = 0.6
 COUPLING_FORCE_AT_MOST: Final = 1.0
 """A coupling whose velocity falls off to a few per cent at 5x and 6x has a few tenths together, because the force of a
 velocity rises with the order. What is in between may be either; above it is none."""
+COUPLING_FORCE_LIFTED: Final = 0.4
+"""Where 2x hardly grew, a resonance may have lifted 3x or 4x out of a soft blow: half the force goes on then."""
+SECOND_SMALL: Final = 0.25
+"""2x with less than this share of 3x and 4x together (half in amplitude) hardly grew."""
 COUPLING_FORCE_CLEAR: Final = 0.3
 """Where the noise comes in blows, forces that go on beyond this make a blow of what may be a coupling."""
 COUPLING_SECOND: Final = 0.35
@@ -277,7 +282,8 @@ def _pattern(
     """
     label, confidence = _pattern_of_orders(share, new, is_quiet=rattles is False)
     says_coupling = label is DiagnosisLabel.MISALIGNMENT
-    goes_beyond = force is not None and _high_force(force) > COUPLING_FORCE_AT_MOST
+    at_most = COUPLING_FORCE_LIFTED if _is_lifted(share) else COUPLING_FORCE_AT_MOST
+    goes_beyond = force is not None and _high_force(force) > at_most
     if label is not DiagnosisLabel.UNCERTAIN and not (says_coupling and (goes_beyond or rattles is not False)):
         return label, confidence
     by_force = None if force is None else _pattern_of_forces(share, new, force, rattles=rattles)
@@ -305,11 +311,16 @@ def _pattern_of_forces(
         return DiagnosisLabel.LOOSENESS if high > COUPLING_FORCE_CLEAR else None
     goes_on = any(order >= FAR_ORDER or order != int(order) for order in new)
     # A soft blow on a fast shaft ends at four times a turn as well: where something may rattle, it stays open.
-    if goes_on or rattles is None or high > COUPLING_FORCE:
+    if goes_on or rattles is None or high > (COUPLING_FORCE_LIFTED if _is_lifted(share) else COUPLING_FORCE):
         return None
     is_bent = force[2.0] > COUPLING_SECOND * max(force[3.0], force[4.0])
     coupling = share[2.0] + share[3.0] + share[4.0]
     return DiagnosisLabel.MISALIGNMENT if is_bent and coupling > SECOND_CLEAR * share[1.0] else None
+
+
+def _is_lifted(share: dict[float, float]) -> bool:
+    """Return whether 3x or 4x grew far more than 2x."""
+    return share[2.0] < SECOND_SMALL * (share[3.0] + share[4.0])
 
 
 def _high_force(force: dict[float, float]) -> float:
@@ -323,14 +334,15 @@ def _pattern_of_orders(
     """Return what the shares of growth at the orders say by themselves, and how clearly."""
     first, second, third, fourth = share[1.0], share[2.0], share[3.0], share[4.0]
     higher = [share[order] for order in ORDERS if order >= HIGH_ORDER]
-    halves = share[0.5] + share[1.5] + share[2.5]
+    halves = sum(share[order] for order in HALF_ORDERS)
     many = sum(part > 0 for part in higher)
     is_once = first > IMBALANCE_SHARE
     high = {} if is_once else {order: part for order, part in new.items() if order >= HIGH_ORDER}
     is_blow = len(high) >= FAINT_HARMONICS and sum(high.values()) >= FAINT_TOGETHER
     new_halves = _count_halves(new)
-    # One half order alone may be the cage's, which goes round about 0.4 times a turn.
-    by_halves = (new_halves >= HALVES and not is_once) or (halves > HALF_SHARE and first + second + third > halves)
+    # One half order alone may be the cage's, which goes round about 0.4 times a turn, or something else near it.
+    are_strong = sum(share[order] > 0 for order in HALF_ORDERS) >= HALVES and halves > HALF_SHARE
+    by_halves = (new_halves >= HALVES and not is_once) or (are_strong and first + second + third > halves)
     is_many = many >= LOOSE_HARMONICS and sum(higher) + halves > LOOSE_SHARE
     is_comb = is_many and sum(higher) - max(higher) + halves > LOOSE_REST
     if by_halves or is_comb or is_blow:
