@@ -40,7 +40,7 @@ SHAFT_RATHER: Final = 0.7
 a wheel on the shaft are orders of the shaft as well, which a blow of anything lifts. With the inverse it is no more of
 the teeth."""
 COMB_FIRST: Final = 4.0
-COMB_ORDERS: Final = 5
+COMB_ORDERS: Final = 4
 """So many orders from there on that grew are a comb, which goes on under the mesh whatever strikes."""
 ROTOR_SHARE: Final = 0.5
 """Growth at the shaft's orders is put down to the rotor when a deep bearing line explains at most half of it."""
