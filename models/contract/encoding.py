@@ -207,12 +207,12 @@ def record_from_bytes(data: bytes) -> Record:
 
 
 def _journal_type(value: MetricScalar | None) -> DataType:
+    if isinstance(value, float):  # as nearly all are
+        return DataType.DOUBLE
     if isinstance(value, bool):
         return DataType.BOOLEAN
     if isinstance(value, int):
         return DataType.UINT64 if value >= 0 else DataType.INT64
-    if isinstance(value, float):
-        return DataType.DOUBLE
     return DataType.BYTES if isinstance(value, bytes) else DataType.STRING
 
 

@@ -8,7 +8,7 @@ turns one into the other and back.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,9 +24,11 @@ RECORD_SCHEMA = 1
 MetricScalar = float | int | bool | str | bytes
 
 
-@dataclass(frozen=True, slots=True)
-class MetricValue:
-    """One value with its own time, as Sparkplug wants it: wire.md 1, row *data*. None says there is no value now."""
+class MetricValue(NamedTuple):
+    """One value with its own time, as Sparkplug wants it: wire.md 1, row *data*. None says there is no value now.
+
+    A named tuple, because a summary has hundreds of them.
+    """
 
     name: str
     value: MetricScalar | None

@@ -121,7 +121,7 @@ def changed(record: Record, name: str, value: Any) -> Record:
     return dataclasses.replace(
         record,
         metrics=tuple(
-            dataclasses.replace(metric, value=value) if metric.name == name else metric
+            metric._replace(value=value) if metric.name == name else metric
             for metric in record.metrics
             if metric.name != name or value is not ...
         ),
@@ -188,7 +188,7 @@ def test_a_payload_without_number_id_kind_or_asset_is_no_record(name: str, value
         record_from_metrics(
             "pump-1",
             [
-                dataclasses.replace(metric, value=value) if metric.name == name else metric
+                metric._replace(value=value) if metric.name == name else metric
                 for metric in received
                 if metric.name != name or value is not ...
             ],
