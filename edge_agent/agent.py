@@ -36,7 +36,7 @@ from edge_agent.journal_opening import open_journal
 from edge_agent.kept_evidence import Budget, KeptEvidence
 from edge_agent.lanes import Lanes
 from edge_agent.machine import MachineWatch
-from edge_agent.memory import give_back_memory, resident_mb
+from edge_agent.memory import give_back_memory, leave_loaded_alone, resident_mb
 from edge_agent.sources import source_module
 from edge_agent.sources.base import SourceError
 from edge_agent.uplink import Uplink
@@ -275,6 +275,7 @@ class Agent:
                 if step.windows and not machine.has_judged:
                     # What its first window alone has loaded is given back before more comes on top of it.
                     machine.has_judged = True
+                    leave_loaded_alone()
                     await asyncio.to_thread(give_back_memory)
                 if self._observe is not None:
                     self._observe(step.windows, block.end_ns, on_disk_ns if step.records else None)

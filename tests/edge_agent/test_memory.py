@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
+import weakref
 
 import pytest
 
-from edge_agent.memory import _clean_file_mappings, with_room
+from edge_agent.memory import _clean_file_mappings, leave_loaded_alone, with_room
 
 SMAPS = b"""\
 00400000-00500000 r-xp 00000000 08:01 42 /usr/lib/clean.so
@@ -93,3 +95,22 @@ def test_with_room_hands_through_what_the_work_returns_and_raises():
     assert with_room(divmod, 7, 2) == (3, 1)
     with pytest.raises(ZeroDivisionError):
         with_room(divmod, 7, 0)
+
+
+class _Cycle:
+    def __init__(self):
+        self.itself = self
+
+
+def test_garbage_is_searched_among_what_came_after_starting_alone():
+    loaded = len(gc.get_objects())
+    try:
+        leave_loaded_alone()
+        frozen, left = gc.get_freeze_count(), len(gc.get_objects())
+        later = weakref.ref(_Cycle())
+        gc.collect()
+    finally:
+        gc.unfreeze()
+    assert frozen > 0.5 * loaded
+    assert left < 0.1 * loaded
+    assert later() is None
