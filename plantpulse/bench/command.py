@@ -2,7 +2,8 @@
 
 A benchmark is one module with `configure(parser)` and `measure(arguments) -> Mapping` and one row in `BENCHMARKS`; it
 imports what it measures inside `measure`, so that listing the benchmarks costs nothing. `all` starts each one in a
-process of its own, because memory that one benchmark has touched would be counted in the next.
+process of its own, because memory that one benchmark has touched would be counted in the next, and keeps beside it how
+fast the machine was meanwhile.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from models.contract.errors import PlantpulseError
-from plantpulse.bench.table import MARKERS, render
+from plantpulse.bench.table import MARKERS, METER, render
+from plantpulse.bench.yardstick import bare_fft_ms
 from plantpulse.marked_table import put_into
 
 RESULTS: Final = Path("bench") / "results.json"
@@ -89,13 +91,15 @@ def _add_json(parser: argparse.ArgumentParser) -> None:
 
 
 def _run_apart(name: str) -> Any:
+    """Return what a benchmark says, and under `bare_fft_ms` how fast the machine was before and after it."""
     print(f"bench {name} …", file=sys.stderr)
+    before_ms = bare_fft_ms()
     finished = subprocess.run(
         [sys.executable, "-m", "plantpulse", "bench", name, "--json"], capture_output=True, text=True, check=False
     )
     if finished.returncode != 0:
         raise BenchmarkError(f"bench {name} ended with {finished.returncode}: {finished.stderr.strip()[-300:]}")
-    return json.loads(finished.stdout)
+    return {**json.loads(finished.stdout), METER: (before_ms + bare_fft_ms()) / 2}
 
 
 def _machine() -> dict[str, str]:
