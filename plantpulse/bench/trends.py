@@ -49,7 +49,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--features", type=int, default=17, metavar="N", help="of each machine (default 17)")
     parser.add_argument("--rounds", type=int, default=40, metavar="N", help="questions that are timed (default 40)")
     parser.add_argument("--directory", type=Path, metavar="DIR", help="keep the embedded store here")
-    parser.add_argument("--url", default="http://127.0.0.1:8086", help="of the InfluxDB; token from INFLUX_TOKEN")
+    parser.add_argument(
+        "--url",
+        default="http://127.0.0.1:8086",
+        help="of the InfluxDB; token from INFLUX_TOKEN, organisation from INFLUX_ORG",
+    )
     parser.add_argument("--prefix", default="plantpulse_bench", help="of its buckets (default plantpulse_bench)")
 
 
