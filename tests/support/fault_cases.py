@@ -2,8 +2,8 @@
 
 Each case is a recording with the healthy baseline of the same machine. What is right, open and wrong is counted here,
 so that the test and a person who tries a rule share the protocol. Run it for the table, from the checkout:
-`PYTHONPATH=tests python -m support.fault_cases [FIRST_SEED]`; another first seed, 7000 or more, makes other machines, on
-which no rule was ever tried.
+`PYTHONPATH=tests python -m support.fault_cases [FIRST_SEED]`; another first seed, 7000 or more, makes other machines,
+on which no rule was ever tried.
 """
 
 from __future__ import annotations
