@@ -136,7 +136,7 @@ def ours() -> dict[str, Golden]:
     rebirth = Metric(name=metrics.REBIRTH, datatype=DataType.BOOLEAN, value=False, timestamp_ms=NOW_MS)
     nbirth = Payload(NOW_MS, 0, (_bdseq(), rebirth, *_declare(NODE_METRICS, NODE_ALIASES, NODE_VALUES)))
     dbirth = Payload(NOW_MS, 1, _declare(MACHINE_METRICS, MACHINE_ALIASES, MACHINE_VALUES))
-    order_rebirth = dataclasses.replace(rebirth, value=True)
+    order_rebirth = rebirth._replace(value=True)
     stored = format_acknowledged(examples.INCARNATION, Ranges.of([41, 42, 43, 45]))
     refused = format_rejected(examples.INCARNATION, {RejectReason.SCHEMA_TOO_NEW: Ranges.of([45])})
     ddata, ndata, ncmd = _topic(MessageType.DDATA), _topic(MessageType.NDATA), _topic(MessageType.NCMD)
@@ -185,13 +185,20 @@ def plain(value: Any) -> Any:
         return {"hex": value.hex()}
     if isinstance(value, float) and not abs(value) < float("inf"):
         return {"float": repr(value)}
-    if dataclasses.is_dataclass(value):
-        entries = ((field.name, field, getattr(value, field.name)) for field in dataclasses.fields(value))
-        shown = {name: plain(entry) for name, field, entry in entries if entry not in (field.default, {}, None)}
-        return shown if type(value) in (Metric, Payload) else {type(value).__name__: shown}
+    if isinstance(value, Metric) or dataclasses.is_dataclass(value):
+        defaults = _defaults(value)
+        entries = ((name, default, getattr(value, name)) for name, default in defaults.items())
+        shown = {name: plain(entry) for name, default, entry in entries if entry not in (default, {}, None)}
+        return shown if isinstance(value, Metric | Payload) else {type(value).__name__: shown}
     if isinstance(value, Mapping):
         return {key: plain(entry) for key, entry in value.items()}
     return [plain(entry) for entry in value] if isinstance(value, tuple) else value
+
+
+def _defaults(value: Any) -> Mapping[str, Any]:
+    if isinstance(value, Metric):
+        return Metric._field_defaults
+    return {field.name: field.default for field in dataclasses.fields(value)}
 
 
 def read_hex(path: Path) -> bytes:
