@@ -188,16 +188,6 @@ def test_an_alarm_is_acknowledged_by_keyboard_and_shows_who_and_when(desktop: Vi
     expect(row).to_be_focused()
 
 
-def test_a_long_sentence_leaves_the_button_beside_it_whole(desktop: Visitor) -> None:
-    words = " and more of what was found" * 10
-    desktop.plant.raise_alarm("long", f"Looseness is likely{words}.")
-    page = desktop.open(f"/machines/{desktop.plant.machine_named(desktop.plant.machine.name)}")
-    button = page.locator("#alarms tr", has_text="Looseness is likely").get_by_role("button", name="Acknowledge")
-    expect(button).to_be_visible()
-    height, line = button.evaluate("it => [it.clientHeight, parseFloat(getComputedStyle(it).fontSize)]")
-    assert height < 2.5 * line
-
-
 def test_an_alarm_is_shelved_by_keyboard_and_taken_back_on_its_page(desktop: Visitor) -> None:
     desktop.plant.raise_alarm("shelf", "Put me aside by keyboard.")
     page = desktop.open("/alarms?q=me+aside")
@@ -391,6 +381,16 @@ def test_each_view_prints_on_one_page(desktop: Visitor) -> None:
         desktop.settle()
         document = page.pdf(prefer_css_page_size=True)
         assert len(re.findall(rb"/Type\s*/Page\b(?!s)", document)) == 1, path
+
+
+def test_a_long_sentence_leaves_the_button_beside_it_whole(desktop: Visitor) -> None:
+    words = " and more of what was found" * 10
+    desktop.plant.raise_alarm("long", f"Looseness is likely{words}.")
+    page = desktop.open(f"/machines/{desktop.plant.machine_named(desktop.plant.machine.name)}")
+    button = page.locator("#alarms tr", has_text="Looseness is likely").get_by_role("button", name="Acknowledge")
+    expect(button).to_be_visible()
+    height, line = button.evaluate("it => [it.clientHeight, parseFloat(getComputedStyle(it).fontSize)]")
+    assert height < 2.5 * line
 
 
 def test_while_the_cloud_is_away_one_line_says_so_and_the_values_stay(browser: Browser, plant: Plant) -> None:
