@@ -13,12 +13,12 @@ from typing import Final
 CHANNELS: Final = 16
 RATE_HZ: Final = 25_600
 PIECES: Final = 20
-"""Half a minute of data each: about 40 ms."""
 SECONDS_EACH: Final = 30
+"""Of data; of all channels together they take about 30 ms."""
 
 
 def bare_fft_ms() -> float:
-    """Return the milliseconds that a bare float32 rfft of one channel and second takes now, the median of a second."""
+    """Return the milliseconds that a bare float32 rfft of one channel and second takes now, the median of half a second."""
     import numpy as np
     import scipy.fft
 
