@@ -18,7 +18,7 @@ SECONDS_EACH: Final = 30
 
 
 def bare_fft_ms() -> float:
-    """Return the milliseconds that a bare float32 rfft of one channel and second takes now, the median of half a second."""
+    """Return the ms that a bare float32 rfft of one channel and second takes now, the median of half a second."""
     import numpy as np
     import scipy.fft
 
