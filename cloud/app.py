@@ -82,7 +82,17 @@ async def serve(
         hub = EventHub(asyncio.get_running_loop())
         notifier = await asyncio.to_thread(_opened_notifier, settings, directory, engine)
         app = create_application(
-            ApiContext(engine, BookReader(engine), trends, hub, status, wall_clock_ms, settings.http, notifier=notifier)
+            ApiContext(
+                engine,
+                BookReader(engine),
+                trends,
+                hub,
+                status,
+                wall_clock_ms,
+                settings.http,
+                notifier=notifier,
+                plant=settings.plant,
+            )
         )
         inbox: queue.Queue[Arrival] = queue.Queue(settings.mqtt.queue_messages)
         link = BrokerLink(
@@ -151,7 +161,7 @@ def _opened_notifier(settings: CloudSettings, directory: Path, engine: Engine) -
         return None
     from cloud.notifying.opening import open_notifier
 
-    return open_notifier(settings.notify, directory, engine, wall_clock_ms)
+    return open_notifier(settings.notify, settings.plant.zone, directory, engine, wall_clock_ms)
 
 
 async def _tried(take_up: Callable[[], Ingest], status: Status) -> Ingest | None:

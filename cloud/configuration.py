@@ -15,6 +15,8 @@
     [book]                          # left out: a file in data_dir (`cloud.book.settings`)
     url = "postgresql://plantpulse@db.example/plantpulse"
     password_file = "book.password"
+    [plant]                         # `cloud.plant_settings`
+    time_zone = "Europe/Berlin"     # of pages and messages; left out: each browser's own
     [influx]                        # left out: trends are a file in data_dir (`cloud.trends.influx_settings`)
     url = "http://127.0.0.1:8086"
 
@@ -24,13 +26,14 @@ An error names the file, the line where it can be found, the key, and for an unk
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from cloud.book.settings import BookSettings
 from cloud.http_settings import HttpSettings
 from cloud.notifying.settings import NotifySettings  # noqa: TC001 - pydantic reads it
+from cloud.plant_settings import PlantSettings
 from cloud.trends.influx_settings import InfluxSettings  # noqa: TC001 - pydantic reads it
 from models.contract.errors import TopicError
 from models.contract.strict_toml import parse, read_text
@@ -120,7 +123,14 @@ class CloudSettings(_Section):
     retention: RetentionSettings = RetentionSettings()
     book: BookSettings = BookSettings()
     influx: InfluxSettings | None = None
+    plant: PlantSettings = PlantSettings()
     notify: NotifySettings | None = None
+
+    @model_validator(mode="after")
+    def _messages_know_the_time(self) -> Self:
+        if self.notify is not None and self.plant.time_zone is None:
+            raise ValueError('[notify] needs the time zone of shifts and messages: [plant] time_zone = "Europe/Berlin"')
+        return self
 
 
 def read_configuration(path: Path) -> CloudSettings:

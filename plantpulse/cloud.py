@@ -31,6 +31,10 @@ a configuration, with what is assumed where nothing is said:
   [http]
   host = "127.0.0.1"
   port = 8080
+where pages and messages show the plant's clock (else each browser shows its own):
+  [plant]
+  time_zone = "Europe/Berlin"
+
 where trends are in an InfluxDB (else they are a file in data_dir):
   [influx]
   url = "http://127.0.0.1:8086"

@@ -83,7 +83,7 @@ def create_application(context: ApiContext) -> FastAPI:
     _describe_permissions(operations.router)
     app.include_router(operations.router)
     _add_openapi_document(app)
-    mount(app)
+    mount(app, context.plant.time_zone)
     # The last one added is the first to see a request.
     app.add_middleware(BoundedBody)
     app.add_middleware(SameOriginOnly, settings=context.http)

@@ -17,6 +17,7 @@ from cloud.event_hub import EventHub
 from cloud.http_settings import HttpSettings
 from cloud.notifying.courier import Notifier
 from cloud.passwords import Passwords
+from cloud.plant_settings import PlantSettings
 from cloud.prognosis import Prognoses
 from cloud.status import Status
 from cloud.trends.store import TrendStore
@@ -31,6 +32,7 @@ class ApiContext:
         now_ms: ms UTC.
         http: how people are signed in, and for how long.
         notifier: tells people of alarms; None where nobody is told.
+        plant: its time zone.
     """
 
     engine: Engine
@@ -44,6 +46,7 @@ class ApiContext:
     passwords: Passwords = field(default_factory=Passwords)
     prognoses: Prognoses = field(default_factory=Prognoses)
     notifier: Notifier | None = None
+    plant: PlantSettings = field(default_factory=PlantSettings)
 
 
 def _context(request: Request) -> ApiContext:

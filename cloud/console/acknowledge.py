@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo
 
 # FastAPI reads the annotations of what it calls.
 from fastapi import FastAPI, Request  # noqa: TC002
@@ -62,7 +61,7 @@ def _facts(context: ApiContext, token: str) -> tuple[HTTPStatus, dict[str, Any]]
     except NotFoundError:
         words = "This link was not made by this cloud, or it was cut off. Open the alarm in the console."
         return HTTPStatus.NOT_FOUND, {"works": False, "refusal": words, "seen": None}
-    zone = ZoneInfo(context.notifier.office.settings.time_zone) if context.notifier is not None else ZoneInfo("UTC")
+    zone = context.plant.zone
     refusal = None
     if seen.refusal is not None:
         at = f" at {local_time(seen.acknowledged_ms, zone)}" if seen.acknowledged_ms is not None else ""

@@ -109,8 +109,13 @@ CHOICES: Final = {
 """What forms let people choose from, in the words of the API."""
 
 
-def mount(app: FastAPI) -> None:
-    """Add the console's pages and files to an application that serves the API under /api/v1."""
+def mount(app: FastAPI, time_zone: str | None = None) -> None:
+    """Add the console's pages and files to an application that serves the API under /api/v1.
+
+    Args:
+        app: that serves the API.
+        time_zone: of the plant, in which pages show times; None: each browser shows its own.
+    """
     assets = Assets()
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent / "templates"),
@@ -121,7 +126,11 @@ def mount(app: FastAPI) -> None:
     )
     for page in PAGES:
         body = environment.get_template(page.template).render(
-            static=f"/static/{assets.version}", section=page.section, zone_limits=ZONE_LIMITS, **CHOICES
+            static=f"/static/{assets.version}",
+            section=page.section,
+            time_zone=time_zone,
+            zone_limits=ZONE_LIMITS,
+            **CHOICES,
         )
         _add_page(app, page, body)
     mount_acknowledge_page(app, environment, f"/static/{assets.version}", _headers(ALLOWED))

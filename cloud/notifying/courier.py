@@ -31,6 +31,7 @@ from models.contract.evidence import unpack_evidence
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from zoneinfo import ZoneInfo
 
     from sqlalchemy import Engine
 
@@ -67,6 +68,7 @@ class Office:
     """What every courier works with.
 
     Attributes:
+        zone: the plant's.
         key: of the links that acknowledge.
         now_ms: ms UTC.
         chance: 0 to 1, for jitter.
@@ -74,6 +76,7 @@ class Office:
 
     engine: Engine
     settings: NotifySettings
+    zone: ZoneInfo
     key: bytes
     now_ms: Callable[[], int]
     chance: Callable[[], float] = random.random
@@ -109,7 +112,7 @@ class Courier:
         self._name = name
         self._target = target
         self._pictures = pictures
-        self._zone = plan_of(office.settings).zone
+        self._zone = office.zone
         self._wake = threading.Event()
         self._stopping = threading.Event()
         self._abandoned = False
@@ -204,7 +207,7 @@ class Notifier:
     def __init__(self, office: Office, targets: Mapping[str, Target]) -> None:
         self.status = NotifierStatus()
         self._office = office
-        self._plan = plan_of(office.settings)
+        self._plan = plan_of(office.settings, office.zone)
         pictures = {target.name: target.pictures for target in office.settings.target}
         self._couriers = {
             name: Courier(office, name, target, pictures=pictures[name]) for name, target in targets.items()

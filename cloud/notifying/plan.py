@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
 
 from cloud.notifying.working_hours import Hours, parse_clock, parse_span
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from zoneinfo import ZoneInfo
 
     from cloud.notifying.settings import NotifySettings, RouteSettings
     from models.contract.vocabulary import Priority
@@ -80,8 +80,8 @@ def path_steps(path: str) -> tuple[str, ...]:
     return tuple(step for part in path.split("/") if (step := part.strip()))
 
 
-def plan_of(settings: NotifySettings) -> Plan:
-    """Return the plan of a configuration."""
+def plan_of(settings: NotifySettings, zone: ZoneInfo) -> Plan:
+    """Return the plan of a configuration in a plant's time zone."""
     shifts = {shift.name: settings.shift_hours(shift) for shift in settings.shift}
     recipients = {
         target.name: Recipient(
@@ -93,7 +93,7 @@ def plan_of(settings: NotifySettings) -> Plan:
         for target in settings.target
     }
     routes = tuple(_route(route, shifts) for route in settings.route)
-    return Plan(ZoneInfo(settings.time_zone), recipients, routes, round(settings.give_up_hours * 60 * MINUTE_MS))
+    return Plan(zone, recipients, routes, round(settings.give_up_hours * 60 * MINUTE_MS))
 
 
 def _route(route: RouteSettings, shifts: Mapping[str, Hours]) -> Route:

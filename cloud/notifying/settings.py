@@ -9,7 +9,7 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self, TypeVar
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
+from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 
@@ -38,17 +38,6 @@ def _span_text(text: str) -> str:
 def _clock_text(text: str) -> str:
     parse_clock(text)
     return text
-
-
-def _zone_name(name: str) -> str:
-    try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        known = available_timezones()
-        if not known:
-            raise ValueError("this machine has no time zones: install the package tzdata") from None
-        raise ValueError(f"there is no time zone {name!r}{nearest(name, known)[:80]}") from None
-    return name
 
 
 def _secret(value: object) -> object:
@@ -93,7 +82,6 @@ def _secret_web_address(value: SecretStr) -> SecretStr:
 
 SpanText = Annotated[str, AfterValidator(_span_text)]
 ClockText = Annotated[str, AfterValidator(_clock_text)]
-ZoneName = Annotated[str, AfterValidator(_zone_name)]
 Secret = Annotated[SecretStr, BeforeValidator(_secret)]
 WebAddress = Annotated[str, AfterValidator(_web_address)]
 Name = Annotated[str, Field(min_length=1, max_length=64)]
@@ -209,14 +197,12 @@ class NotifySettings(_Section):
 
     Attributes:
         console: address at which people open the console, for the links in messages.
-        time_zone: the plant's, such as ``Europe/Berlin``: shifts, quiet hours and digests mean its wall clock.
         give_up_hours: after so long without success a message counts as failed.
         link_hours: how long a link that acknowledges works.
         holidays: days on which shifts do not begin unless they say so.
     """
 
     console: WebAddress | None = None
-    time_zone: ZoneName
     give_up_hours: Annotated[float, Field(gt=0, le=720)] = 24.0
     link_hours: Annotated[float, Field(gt=0, le=720)] = 24.0
     holidays: Annotated[tuple[date, ...], Field(max_length=DAYS_LISTED)] = ()

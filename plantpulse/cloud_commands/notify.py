@@ -15,6 +15,7 @@ from models.contract.strict_toml import nearest
 
 if TYPE_CHECKING:
     import argparse
+    from zoneinfo import ZoneInfo
 
     from cloud.configuration import CloudSettings
     from cloud.notifying.wording import Written
@@ -47,7 +48,7 @@ def run(settings: CloudSettings, arguments: argparse.Namespace) -> int:
         raise InputError(f"--target {arguments.target!r}: there is no such target{nearest(arguments.target, known)}")
     target = open_target_of(known[arguments.target])
     begun_s = time.monotonic()
-    outcome = target.hand_over(_message(arguments.target, settings.notify.time_zone), None)
+    outcome = target.hand_over(_message(arguments.target, settings.plant.zone), None)
     took_s = time.monotonic() - begun_s
     is_delivered = outcome.ending is Ending.DELIVERED
     if arguments.json:
@@ -60,9 +61,7 @@ def run(settings: CloudSettings, arguments: argparse.Namespace) -> int:
     return 0 if is_delivered else 1
 
 
-def _message(target: str, time_zone: str) -> Written:
-    from zoneinfo import ZoneInfo
-
+def _message(target: str, zone: ZoneInfo) -> Written:
     from cloud.notifying.message import Kind, Waiting
     from cloud.notifying.wording import write
 
@@ -80,4 +79,4 @@ def _message(target: str, time_zone: str) -> Written:
         by=f"{getpass.getuser()} on the command line",
         news=(),
     )
-    return write(message, {}, ZoneInfo(time_zone), now_ms)
+    return write(message, {}, zone, now_ms)

@@ -37,6 +37,11 @@ def test_the_data_directory_is_relative_to_the_file(tmp_path):
         ("[cloud]\ngroups = []\n", ":2: cloud.groups: Tuple should have at least 1 item"),
         ("[retention]\nsummary_days = 0\n", ":2: retention.summary_days: input should be greater than 0"),
         ("[mqtt\n", "broken TOML"),
+        ("[plant]\ntime_zone = 'Europe/Berln'\n", ":2: plant.time_zone: there is no time zone 'Europe/Berln', did you"),
+        (
+            "[[notify.target]]\nname = 't'\nurl = 'json://x'\n[[notify.route]]\nname = 'r'\nto = ['t']\n",
+            "[notify] needs the time zone of shifts and messages",
+        ),
     ],
 )
 def test_a_mistake_names_file_line_and_key(tmp_path, text, expected):

@@ -4,7 +4,7 @@ import { get } from "./api.js";
 import { nothing } from "./cells.js";
 import { byId, element, pageOf, put } from "./dom.js";
 import { filters } from "./filters.js";
-import { ms, plural, time } from "./format.js";
+import { fromLocalTime, ms, plural, time } from "./format.js";
 import { refill } from "./keyboard.js";
 import { start } from "./shell.js";
 
@@ -23,7 +23,7 @@ function asked() {
   const wanted = {};
   for (const [name, value] of Object.entries(values())) {
     if (!value) continue;
-    wanted[name] = name === "from" || name === "to" ? new Date(value).toISOString() : value;
+    wanted[name] = name === "from" || name === "to" ? new Date(fromLocalTime(value)).toISOString() : value;
   }
   return wanted;
 }

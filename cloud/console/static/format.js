@@ -1,5 +1,7 @@
 // Words and numbers for people: three significant digits, units, ages in words, times with the offset.
 
+import { fromWall, offsetMinutes, toWall } from "./zone.js";
+
 export const MINUS = "−";
 export const NONE = "–"; // stands where there is no value
 const THIN = "\u202f"; // narrow, and a number and its unit stay on one line
@@ -63,33 +65,26 @@ const two = (value) => String(value).padStart(2, "0");
 
 /** Offset of the zone at one moment, "+01:00". */
 export function offset(ms) {
-  const minutes = -new Date(ms).getTimezoneOffset();
+  const minutes = offsetMinutes(ms);
   const size = Math.abs(minutes);
   return `${minutes < 0 ? MINUS : "+"}${two(Math.floor(size / 60))}:${two(size % 60)}`;
 }
 
-const day = (date) => `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
-const clock = (date) => `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`;
+const wallText = (ms) => new Date(toWall(ms)).toISOString();
 
-/** Local time of the day with its offset, "18:02:11 +01:00". */
-export const clockTime = (ms) => `${clock(new Date(ms))} ${offset(ms)}`;
+/** Time of the day with its offset, "18:02:11 +01:00". */
+export const clockTime = (ms) => `${wallText(ms).slice(11, 19)} ${offset(ms)}`;
 
-/** Local time with its offset, "2026-11-20 18:02:11 +01:00". */
-export function time(ms) {
-  const date = new Date(ms);
-  return `${day(date)} ${clock(date)} ${offset(ms)}`;
-}
+/** Time with its offset, "2026-11-20 18:02:11 +01:00". */
+export const time = (ms) => `${wallText(ms).slice(0, 10)} ${clockTime(ms)}`;
 
-/** Local time without zone, as plotly.js wants it (it would draw UTC otherwise). */
-export function localTime(ms) {
-  const date = new Date(ms);
-  return `${day(date)} ${clock(date)}.${String(date.getMilliseconds()).padStart(3, "0")}`;
-}
+/** Time without zone, as plotly.js wants it (it would draw UTC otherwise). */
+export const localTime = (ms) => wallText(ms).slice(0, 23).replace("T", " ");
 
-/** The way back from `localTime`, also from the shorter forms plotly.js gives. */
+/** The way back from `localTime`, also from the shorter forms that plotly.js and fields of forms give. */
 export function fromLocalTime(text) {
   const [date, hours = "00:00"] = String(text).split(/[ T]/);
-  return new Date(`${date}T${hours}`).getTime();
+  return fromWall(Date.parse(`${date}T${hours}Z`));
 }
 
 /** Milliseconds of an ISO time of the API, or null. */

@@ -3,7 +3,7 @@
 import { get, post } from "./api.js";
 import { age, nothing, numberCell } from "./cells.js";
 import { byId, element, pageOf, put } from "./dom.js";
-import { NONE, plural } from "./format.js";
+import { NONE, ms, plural, time } from "./format.js";
 import { refill } from "./keyboard.js";
 import { start } from "./shell.js";
 import { mark } from "./signs.js";
@@ -102,7 +102,7 @@ function messageRow(message) {
     element("th", { scope: "row", class: "c-name" }, about(message)),
     element("td", { "data-label": "Target" }, message.target),
     element("td", { "data-label": "Kind" }, kind(message)),
-    element("td", { class: "c-age", "data-label": "Due" }, Date.parse(message.due) > Date.now() ? `at ${new Date(message.due).toLocaleString()}` : age(message.due)),
+    element("td", { class: "c-age", "data-label": "Due" }, Date.parse(message.due) > Date.now() ? `at ${time(ms(message.due))}` : age(message.due)),
     numberCell(String(message.tries), { class: "whole" }, "Tries"),
     element("td", { class: "c-age", "data-label": "Finished" }, message.finished ? age(message.finished) : NONE),
     element("td", { "data-label": "Problem", class: message.problem ? "noticed" : "" }, message.problem || NONE),

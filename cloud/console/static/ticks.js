@@ -1,4 +1,6 @@
-// Where an axis has its ticks and what stands beside them. Pure.
+// Where an axis has its ticks and what stands beside them.
+
+import { fromWall, toWall } from "./zone.js";
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
@@ -27,23 +29,22 @@ export function decadeTicks(low, high) {
   return ticks;
 }
 
-/** Local times between two moments, about so many, as `[ms, clock or date, date where the day begins or null]`. */
+/** Times between two moments, about so many, as `[ms, clock or date, date where the day begins or null]`. */
 export function timeTicks(from, to, count) {
   const rough = (to - from) / Math.max(count, 1);
   const step = STEPS_MS.find((one) => one >= rough);
   const ticks = [];
-  let day = null;
-  const start = new Date(from);
-  start.setHours(0, 0, 0, 0);
+  const first = Math.floor(toWall(from) / DAY) * DAY;
   if (step) {
-    // From local midnight on, so that ticks are round hours also where the clock was changed.
-    for (let midnight = start; midnight.getTime() <= to; midnight = nextDay(midnight, 1)) {
-      const next = nextDay(midnight, 1).getTime();
-      for (let at = midnight.getTime(); at < next && at <= to; at += step) {
+    let day = null;
+    // From each midnight on, so that ticks are round hours also where the clock was changed.
+    for (let midnight = first; fromWall(midnight) <= to; midnight += DAY) {
+      const next = fromWall(midnight + DAY);
+      for (let at = fromWall(midnight); at < next && at <= to; at += step) {
         if (at < from) continue;
-        const moment = new Date(at);
+        const moment = new Date(toWall(at));
         const own = dayOf(moment);
-        ticks.push([at, `${two(moment.getHours())}:${two(moment.getMinutes())}`, own === day ? null : own]);
+        ticks.push([at, `${two(moment.getUTCHours())}:${two(moment.getUTCMinutes())}`, own === day ? null : own]);
         day = own;
       }
     }
@@ -51,18 +52,15 @@ export function timeTicks(from, to, count) {
   }
   const days = STEPS_DAYS.find((one) => one * DAY >= rough) ?? STEPS_DAYS.at(-1) * Math.ceil(rough / (STEPS_DAYS.at(-1) * DAY));
   let year = null;
-  for (let at = start; at.getTime() <= to; at = nextDay(at, days)) {
-    if (at.getTime() < from) continue;
-    ticks.push([at.getTime(), `${MONTHS[at.getMonth()]} ${at.getDate()}`, at.getFullYear() === year ? null : String(at.getFullYear())]);
-    year = at.getFullYear();
+  for (let midnight = first; fromWall(midnight) <= to; midnight += days * DAY) {
+    const at = fromWall(midnight);
+    if (at < from) continue;
+    const date = new Date(midnight);
+    const own = date.getUTCFullYear();
+    ticks.push([at, `${MONTHS[date.getUTCMonth()]} ${date.getUTCDate()}`, own === year ? null : String(own)]);
+    year = own;
   }
   return ticks;
 }
 
-const dayOf = (date) => `${MONTHS[date.getMonth()]} ${date.getDate()}, ${date.getFullYear()}`;
-
-function nextDay(date, days) {
-  const next = new Date(date);
-  next.setDate(next.getDate() + days);
-  return next;
-}
+const dayOf = (date) => `${MONTHS[date.getUTCMonth()]} ${date.getUTCDate()}, ${date.getUTCFullYear()}`;

@@ -6,6 +6,7 @@ import asyncio
 import json
 import re
 from dataclasses import dataclass, replace
+from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
@@ -25,9 +26,11 @@ from cloud.notifying.courier import Notifier, Office
 from cloud.notifying.plan import plan_of
 from cloud.notifying.settings import NotifySettings
 from cloud.notifying.targets import open_targets
+from cloud.plant_settings import PlantSettings
 from models.contract.vocabulary import AlarmState
 
 HOUR_MS = 3_600_000
+BERLIN = ZoneInfo("Europe/Berlin")
 CONSOLE = "https://pulse.plant.example"
 
 
@@ -50,7 +53,7 @@ class Desk:
         """Have an alarm raised, and its messages planned."""
         told = alarm(end_ns=END_NS + window * 1_000_000_000, revision=window, **changes)
         self.cloud.arrive(self.gateway.record(told, window))
-        plan_messages(self.cloud.engine, plan_of(self.notifier.office.settings), self.cloud.now_ms)
+        plan_messages(self.cloud.engine, plan_of(self.notifier.office.settings, BERLIN), self.cloud.now_ms)
 
     def token(self) -> str:
         """Return the token that the message of the alarm holds."""
@@ -71,7 +74,6 @@ class Desk:
 def settings_for(address: str) -> NotifySettings:
     return NotifySettings.model_validate(
         {
-            "time_zone": "Europe/Berlin",
             "console": CONSOLE,
             "target": [{"name": "orders", "webhook": address, "secret": "s", "timeout_s": 2}],
             "route": [{"name": "all", "to": ["orders"]}],
@@ -85,14 +87,14 @@ async def desk(tmp_path):
         gateway = pump_gateway()
         cloud.arrive(*gateway.births(cloud.now_ms))
         settings = settings_for(receiver.address)
-        office = Office(cloud.engine, settings, bytes(range(32)), lambda: cloud.now_ms)
+        office = Office(cloud.engine, settings, BERLIN, bytes(range(32)), lambda: cloud.now_ms)
         notifier = Notifier(office, open_targets(settings))
         notifier.take_up()
         hub = EventHub(asyncio.get_running_loop())
         http = HttpSettings(session_idle_h=720, session_longest_h=720)
         context = ApiContext(
             cloud.engine, cloud.book, cloud.trends, hub, cloud.status, lambda: cloud.now_ms, http, passwords=QUICK,
-            notifier=notifier,
+            notifier=notifier, plant=PlantSettings(time_zone=BERLIN.key),
         )  # fmt: skip
         transport = httpx.ASGITransport(create_application(context))
         headers = {"sec-fetch-site": "same-origin"}
@@ -119,7 +121,7 @@ async def test_a_message_stands_in_the_list_with_its_target_and_no_secret(desk):
 
 async def test_whom_nobody_told_and_why(desk):
     desk.cloud.arrive(desk.gateway.record(alarm(), 0, historical=True))
-    plan_messages(desk.cloud.engine, plan_of(desk.notifier.office.settings), desk.cloud.now_ms)
+    plan_messages(desk.cloud.engine, plan_of(desk.notifier.office.settings, BERLIN), desk.cloud.now_ms)
     (item,) = (await desk.get("/notifications/withheld"))["items"]
     assert (item["why"], item["alarm"], item["machine_name"]) == ("late", ALARM_ID, "pump-1")
 

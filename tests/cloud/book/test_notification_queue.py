@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from itertools import count, pairwise
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -38,7 +39,6 @@ SECOND_NS = 1_000_000_000
 PLAN = plan_of(
     NotifySettings.model_validate(
         {
-            "time_zone": "UTC",
             "target": [
                 {"name": "shift", "url": "json://x", "rate": 3, "rate_minutes": 10},
                 {"name": "lead", "url": "json://x", "quiet": ["00:00-06:00"]},
@@ -52,7 +52,8 @@ PLAN = plan_of(
                 }
             ],
         }
-    )
+    ),
+    ZoneInfo("UTC"),
 )
 
 

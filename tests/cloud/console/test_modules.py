@@ -11,6 +11,8 @@ from cloud.console.assets import Assets
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from playwright.sync_api import Route
+
     from tests.cloud.console.conftest import Visitor
 
     pytestmark = pytest.mark.needs("chromium")
@@ -55,6 +57,26 @@ def test_durations_are_words(call: Callable[..., Any]) -> None:
 def test_times_carry_the_offset_of_their_own_day(call: Callable[..., Any]) -> None:
     assert call("format", "time", 1_768_476_000_000) == "2026-01-15 12:20:00 +01:00"
     assert call("format", "time", 1_784_110_800_000) == "2026-07-15 12:20:00 +02:00"
+
+
+@pytest.mark.parametrize(
+    ("zone", "said"),
+    [
+        ("America/St_Johns", "2026-01-15 07:50:00 −03:30"),
+        ("Asia/Kolkata", "2026-01-15 16:50:00 +05:30"),
+        ("Mars/Olympus", "2026-01-15 12:20:00 +01:00"),  # unknown to the browser, which shows its own
+    ],
+)
+def test_a_plant_shows_its_own_clock_wherever_its_people_are(desktop: Visitor, zone: str, said: str) -> None:
+    def of_another_plant(route: Route) -> None:
+        page = route.fetch()
+        named = page.text().replace('<html lang="en">', f'<html lang="en" data-time-zone="{zone}">')
+        route.fulfill(response=page, body=named)
+
+    desktop.page.route("**/gateways", of_another_plant)
+    desktop.open("/gateways")
+    script = f"async (ms) => (await import('/static/{Assets().version}/format.js')).time(ms)"
+    assert desktop.page.evaluate(script, 1_768_476_000_000) == said
 
 
 @pytest.mark.parametrize("moment_ms", [1_768_476_000_123, 1_784_110_800_000, 1_792_893_600_000])

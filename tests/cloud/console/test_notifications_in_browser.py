@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -56,7 +57,6 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     with web_server() as orders, web_server(lambda _: 403) as broken, bench(directory, now_ms()) as cloud:
         settings = NotifySettings.model_validate(
             {
-                "time_zone": "Europe/Berlin",
                 "console": address,
                 "target": [
                     {"name": "work orders", "webhook": orders.address, "secret": "s"},
@@ -65,7 +65,8 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
                 "route": [{"name": "all", "to": ["work orders", "old chat"]}],
             }
         )
-        notifier = Notifier(Office(cloud.engine, settings, bytes(32), now_ms), open_targets(settings))
+        office = Office(cloud.engine, settings, ZoneInfo("Europe/Berlin"), bytes(32), now_ms)
+        notifier = Notifier(office, open_targets(settings))
         gateway = pump_gateway()
         cloud.arrive(*gateway.births(cloud.now_ms))
         notifier.take_up()

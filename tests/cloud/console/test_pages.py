@@ -33,6 +33,17 @@ async def test_every_page_forbids_what_it_does_not_need(client: httpx.AsyncClien
     assert answer.headers["x-content-type-options"] == "nosniff"
 
 
+async def test_a_page_names_the_time_zone_of_the_plant() -> None:
+    app = FastAPI()
+    mount(app, "Asia/Kolkata")
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://console") as client:
+        assert '<html lang="en" data-time-zone="Asia/Kolkata">' in (await client.get("/alarms")).text
+
+
+async def test_without_one_each_browser_shows_its_own(client: httpx.AsyncClient) -> None:
+    assert '<html lang="en">' in (await client.get("/alarms")).text
+
+
 def _imported(module: str, seen: set[str]) -> set[str]:
     """Return a module and everything it imports."""
     if module not in seen and (STATIC / module).is_file():

@@ -54,7 +54,7 @@ def test_push_that_had_to_leave_something_says_so_by_its_exit_code(grafana, caps
 def test_push_takes_the_influxdb_of_the_cloud_s_configuration(grafana, tmp_path):
     toml = tmp_path / "cloud.toml"
     influx = '[influx]\nurl = "http://influx.example:8086"\norg = "north"\nbucket_prefix = "north"\n'
-    notify = '[notify]\ntime_zone = "UTC"\nconsole = "https://pulse.example"\n'
+    notify = '[plant]\ntime_zone = "UTC"\n[notify]\nconsole = "https://pulse.example"\n'
     target = '[[notify.target]]\nname = "shift"\nurl = "mailtos://mail.example?to=a@mail.example"\n'
     route = '[[notify.route]]\nname = "all"\nto = ["shift"]\n'
     toml.write_text(influx + notify + target + route)

@@ -7,6 +7,7 @@ import threading
 import time
 from contextlib import contextmanager
 from dataclasses import replace
+from zoneinfo import ZoneInfo
 
 import pytest
 from support.broker import Mosquitto
@@ -32,7 +33,7 @@ def now_ms() -> int:
 
 def settings_for(*targets: dict, **more) -> NotifySettings:
     routes = [{"name": f"to {target['name']}", "to": [target["name"]]} for target in targets]
-    return NotifySettings.model_validate({"time_zone": "UTC", "target": list(targets), "route": routes, **more})
+    return NotifySettings.model_validate({"target": list(targets), "route": routes, **more})
 
 
 def hook(name: str, address: str, **more) -> dict:
@@ -47,7 +48,7 @@ class Running:
         self.gateway = pump_gateway()
         cloud.arrive(*self.gateway.births(cloud.now_ms))
         # Jitter at its least, so that a test need not wait longer than two seconds for the first retry.
-        office = Office(cloud.engine, settings, bytes(32), now_ms, lambda: 0.0)
+        office = Office(cloud.engine, settings, ZoneInfo("UTC"), bytes(32), now_ms, lambda: 0.0)
         self.notifier = Notifier(office, open_targets(settings))
         self.notifier.take_up()
         self.stop = threading.Event()
@@ -122,7 +123,7 @@ def test_what_does_not_come_back_within_its_time_says_so_while_it_hangs(tmp_path
 
     settings = settings_for(hook("stuck", "http://127.0.0.1:1/"))
     with bench(tmp_path / "cloud", now_ms()) as cloud:
-        notifier = Notifier(Office(cloud.engine, settings, bytes(32), now_ms), {"stuck": Stuck()})
+        notifier = Notifier(Office(cloud.engine, settings, ZoneInfo("UTC"), bytes(32), now_ms), {"stuck": Stuck()})
         notifier.take_up()
         enqueue_test(cloud.engine, "stuck", "A. Nowak", now_ms())
         stop = threading.Event()
@@ -151,7 +152,7 @@ def test_a_message_that_breaks_its_courier_is_told_and_the_next_one_is_delivered
 
     settings = settings_for(hook("fragile", "http://127.0.0.1:1/"))
     with bench(tmp_path / "cloud", now_ms()) as cloud:
-        notifier = Notifier(Office(cloud.engine, settings, bytes(32), now_ms), {"fragile": Fragile()})
+        notifier = Notifier(Office(cloud.engine, settings, ZoneInfo("UTC"), bytes(32), now_ms), {"fragile": Fragile()})
         notifier.take_up()
         for _ in range(2):
             enqueue_test(cloud.engine, "fragile", "A. Nowak", now_ms())
@@ -239,7 +240,7 @@ def test_end_of_window_to_handed_over_is_under_two_seconds(tmp_path, free_ports)
         cloud = CloudProcess(tmp_path, mqtt_port, http_port)
         with cloud.configuration.open("a", encoding="utf-8") as file:
             file.write(
-                '[notify]\ntime_zone = "UTC"\nconsole = "http://127.0.0.1"\n'
+                '[plant]\ntime_zone = "UTC"\n[notify]\nconsole = "http://127.0.0.1"\n'
                 f'[[notify.target]]\nname = "mail"\nurl = "{mail.address}"\nrate = 100\n'
                 f'[[notify.target]]\nname = "orders"\nwebhook = "{web.address}"\nsecret = "s"\nrate = 100\n'
                 '[[notify.route]]\nname = "all"\nto = ["mail", "orders"]\n'

@@ -32,7 +32,6 @@ BERLIN = ZoneInfo("Europe/Berlin")
 MINUTE_MS = 60_000
 
 SETTINGS = {
-    "time_zone": "Europe/Berlin",
     "holidays": ["2026-12-25"],
     "target": [
         {"name": "maintenance", "url": "json://m", "quiet": ["22:00-06:00"], "rate": 3, "rate_minutes": 10},
@@ -58,7 +57,7 @@ SETTINGS = {
         {"name": "office", "where": ["plant"], "priorities": ["low"], "to": ["office"], "digest": ["07:00", "15:00"]},
     ],
 }
-PLAN = plan_of(NotifySettings.model_validate(SETTINGS))
+PLAN = plan_of(NotifySettings.model_validate(SETTINGS), BERLIN)
 DAY = "2026-11-24 10:00"  # a Tuesday
 NIGHT = "2026-11-24 23:00"
 
@@ -177,7 +176,7 @@ def test_an_escalation_stops_when_somebody_has_answered(changes, by, reason):
 
 def test_what_stops_an_escalation_is_configured():
     going_on = {**SETTINGS, "route": [{**SETTINGS["route"][0], "stop_when": ["acknowledged"]}]}
-    plan = plan_of(NotifySettings.model_validate(going_on))
+    plan = plan_of(NotifySettings.model_validate(going_on), BERLIN)
     for state in (DeskState.RETURNED_UNACKNOWLEDGED, DeskState.SHELVED):
         decided = escalate(step(), occasion(state=state), None, plan, Traffic({}), ms(DAY))
         assert not isinstance(decided, Stopped)
@@ -198,7 +197,7 @@ def test_an_escalation_has_two_steps_each_after_the_one_before_was_told():
 
 def test_the_clock_of_an_escalation_starts_when_people_can_know():
     held = {**SETTINGS, "route": [{**SETTINGS["route"][0], "shifts": []}]}
-    plan = plan_of(NotifySettings.model_validate(held))
+    plan = plan_of(NotifySettings.model_validate(held), BERLIN)
     decision = decide(occasion(NIGHT), plan, Traffic({}), ms(NIGHT))
     assert decision.tellings[0].due_ms == ms("2026-11-25 06:00")
     assert decision.escalations[0].due_ms == ms("2026-11-25 06:15")

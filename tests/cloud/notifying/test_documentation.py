@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -27,9 +28,9 @@ def example(tmp_path):
 
 
 def test_the_example_is_read_and_its_targets_open(example):
-    settings = read_configuration(example).notify
+    settings, zone = read_configuration(example).notify, ZoneInfo("Europe/Berlin")
     assert open_targets(settings).keys() == {"maintenance", "on-call", "work-orders"}
-    assert len(plan_of(settings).routes) == 4
+    assert len(plan_of(settings, zone).routes) == 4
 
 
 def test_the_example_shows_every_key(example):

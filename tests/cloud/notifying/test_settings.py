@@ -12,7 +12,6 @@ from models.contract.strict_toml import parse
 
 GOOD = """
 [notify]
-time_zone = "Europe/Berlin"
 console = "https://pulse.plant.example/"
 holidays = [2026-12-25]
 [[notify.target]]
@@ -58,13 +57,12 @@ def test_a_complete_configuration_is_read():
 @pytest.mark.parametrize(
     ("right", "wrong", "expected"),
     [
-        ('name = "maintenance"', 'nmae = "maintenance"', ":7: unknown key 'nmae' in [notify.target]"),
+        ('name = "maintenance"', 'nmae = "maintenance"', ":6: unknown key 'nmae' in [notify.target]"),
         ('to = ["maintenance"]', 'to = ["maintenence"]', "no target 'maintenence', did you mean 'maintenance'?"),
         ('shifts = ["day"]', 'shifts = ["dya"]', "there is no shift 'dya', did you mean 'day'?"),
         ("{sentence}", "{sentense}", "unknown field 'sentense', did you mean 'sentence'?"),
         ("{sentence}", "{sentence", "a brace without its partner"),
         ('\'{"title"', '\'["title"', "is no JSON"),
-        ("Europe/Berlin", "Europe/Berlln", "there is no time zone 'Europe/Berlln', did you mean 'Europe/Berlin'?"),
         ("mon-fri 06:00", "mon-fr 06:00", "'mon-fr 06:00-14:00' is no span of the week"),
         ("mon-fri 06:00", "mon-fry 06:00", "'fry' is no day"),
         ('"07:00"', '"7"', "'7' is no time of day"),
@@ -78,7 +76,6 @@ def test_a_complete_configuration_is_read():
         ('[[notify.target]]\nname = "maintenance"', '[notify.target]\nname = "maintenance"', "broken TOML"),
         ('quiet = ["22', 'timeout_s = 0\nquiet = ["22', "notify.target.timeout_s"),
         ("after_minutes = 15", "after_minutes = 0", "should be greater than 0"),
-        ('time_zone = "Europe/Berlin"', "", "key 'time_zone' is missing in [notify]"),
     ],
 )
 def test_a_mistake_is_one_line_that_names_the_nearest_and_no_secret(right, wrong, expected):
@@ -94,7 +91,7 @@ def test_a_mistake_is_one_line_that_names_the_nearest_and_no_secret(right, wrong
 
 def test_a_target_that_is_no_table_is_not_repeated():
     with pytest.raises(ConfigurationError, match=r"write \[\[notify\.target\]\]") as caught:
-        parse('[notify]\ntime_zone = "UTC"\ntarget = ["mailto://user:hunter2@x"]\nroute = []\n', "cloud.toml", File)
+        parse('[notify]\ntarget = ["mailto://user:hunter2@x"]\nroute = []\n', "cloud.toml", File)
     assert "hunter2" not in str(caught.value)
 
 
@@ -111,9 +108,7 @@ def test_people_see_the_service_and_nothing_behind_it():
 
 
 def opened(tmp_path, target: str):
-    text = (
-        f'[notify]\ntime_zone = "UTC"\n[[notify.target]]\nname = "t"\n{target}\n[[notify.route]]\nname="r"\nto=["t"]\n'
-    )
+    text = f'[notify]\n[[notify.target]]\nname = "t"\n{target}\n[[notify.route]]\nname="r"\nto=["t"]\n'
     return open_targets(parse(text, "cloud.toml", File)[0].notify.beside(tmp_path))
 
 

@@ -24,7 +24,8 @@ def run(*words: object) -> subprocess.CompletedProcess[str]:
 def configuration(tmp_path: Path, target: str) -> Path:
     path = tmp_path / "cloud.toml"
     path.write_text(
-        f'[cloud]\ndata_dir = "data"\n[notify]\ntime_zone = "UTC"\n[[notify.target]]\nname = "shift"\n{target}\n'
+        '[cloud]\ndata_dir = "data"\n[plant]\ntime_zone = "UTC"\n'
+        f'[notify]\n[[notify.target]]\nname = "shift"\n{target}\n'
         '[[notify.route]]\nname = "all"\nto = ["shift"]\n',
         encoding="utf-8",
     )
@@ -55,7 +56,7 @@ def test_a_target_that_refuses_is_told_and_the_exit_code_says_so(tmp_path):
         ('url = "json://x"', ("notify", "test", "--target", "shfit"), ("'shfit'", "did you mean 'shift'?")),
         ('url = "jsom://hunter2"', ("check",), ("[[notify.target]] 'shift'", "did you mean 'json'?")),
         ('url = "jsom://hunter2"', ("serve",), ("[[notify.target]] 'shift'", "did you mean 'json'?")),
-        ('url_file = "x"\nquite = []', ("check",), (":8", "unknown key 'quite'", "did you mean 'quiet'?")),
+        ('url_file = "x"\nquite = []', ("check",), (":9", "unknown key 'quite'", "did you mean 'quiet'?")),
     ],
 )
 def test_a_mistake_is_one_line_without_secrets(tmp_path, target, words, facts):
