@@ -81,6 +81,9 @@ class MqttSettings(_Section):
     """The broker.
 
     Attributes:
+        tls: encrypted; the broker's certificate is checked against the system's authorities, or against `ca_file`.
+        ca_file: the plant's own authority, PEM.
+        certificate_file, key_file: what we show the broker, PEM.
         keepalive_s: after one and a half of these without a sign of life the broker publishes our will.
         reorder_ms: how long a message that came too early waits for those before it; a broker cluster may swap
             neighbours. Sparkplug calls it the reorder timeout.
@@ -91,9 +94,27 @@ class MqttSettings(_Section):
     port: Annotated[int, Field(ge=1, le=65535)] = 1883
     username: str | None = None
     password: str | None = None
+    tls: bool = False
+    ca_file: Path | None = None
+    certificate_file: Path | None = None
+    key_file: Path | None = None
     keepalive_s: Annotated[int, Field(ge=5, le=3600)] = 30
     reorder_ms: Annotated[int, Field(ge=0, le=60_000)] = 500
     queue_messages: Annotated[int, Field(ge=100, le=1_000_000)] = 5_000
+
+    @model_validator(mode="after")
+    def _belong_together(self) -> Self:
+        if (self.certificate_file is None) != (self.key_file is None):
+            raise ValueError("certificate_file and key_file go together: give both")
+        if not self.tls and (self.ca_file or self.certificate_file):
+            raise ValueError("ca_file and certificate_file are for TLS: add tls = true")
+        return self
+
+    def beside(self, folder: Path) -> MqttSettings:
+        """Return the same with its files found from the folder of the configuration."""
+        names = ("ca_file", "certificate_file", "key_file")
+        files = {name: file for name in names if (file := getattr(self, name)) is not None}
+        return self.model_copy(update={name: (folder / file.expanduser()).resolve() for name, file in files.items()})
 
 
 class RetentionSettings(_Section):
@@ -153,6 +174,7 @@ def read_configuration(path: Path) -> CloudSettings:
     notify = settings.notify.beside(path.parent) if settings.notify else None
     changed = {
         "influx": influx,
+        "mqtt": settings.mqtt.beside(path.parent),
         "http": http,
         "notify": notify,
         "cloud": settings.cloud.model_copy(update={"data_dir": data_dir}),

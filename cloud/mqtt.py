@@ -13,12 +13,13 @@ import json
 import random
 import select
 import socket
+import ssl
 import time
 import uuid
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
-from paho.mqtt.client import MQTT_ERR_SUCCESS, Client, MQTTMessage
+from paho.mqtt.client import MQTT_ERR_SUCCESS, MQTT_LOG_ERR, Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 from cloud.configuration import ALL_GROUPS
@@ -85,6 +86,7 @@ class BrokerLink:
         self._wake_receiver.setblocking(False)  # noqa: FBT003 - the only way socket takes it
         self._wake_sender.setblocking(False)  # noqa: FBT003 - the only way socket takes it
         self._state_ms = 0
+        self._failure = ""
         self._connected = False
         self._paused = False
         self._read = 0
@@ -117,8 +119,14 @@ class BrokerLink:
 
     def _session(self, stop: threading.Event) -> bool:
         """Run one session; return whether it ever stood."""
-        client = self._client()
         stood = False
+        try:
+            client = self._client()
+        except (OSError, ValueError) as error:
+            self._status.broker_problem = (
+                f"mqtt.ca_file, mqtt.certificate_file or mqtt.key_file cannot be used ({_reason(error)})"
+            )
+            return False
         try:
             client.connect(self._settings.host, self._settings.port, self._settings.keepalive_s)
             while not stop.is_set() and client.socket() is not None and self._turn(client):
@@ -126,7 +134,7 @@ class BrokerLink:
             if stop.is_set() and self._connected:
                 self._farewell(client)
         except OSError as error:
-            self._status.broker_problem = f"no connection ({error.strerror or error})"
+            self._status.broker_problem = f"no connection ({_reason(error)})"
         finally:
             if self._connected:
                 self._put(Disconnected())
@@ -138,6 +146,7 @@ class BrokerLink:
     def _client(self) -> Client:
         """Return a new client with a will of its own time: a session's birth and death carry the same."""
         self._state_ms = self._now_ms()
+        self._failure = ""
         client = Client(
             CallbackAPIVersion.VERSION2,
             client_id=f"plantpulse-{self._host_id}-{uuid.uuid4().hex[:8]}",
@@ -145,11 +154,14 @@ class BrokerLink:
             protocol=MQTTProtocolVersion.MQTTv311,
             reconnect_on_failure=False,
         )
+        if self._settings.tls:
+            client.tls_set_context(_tls(self._settings))
         client.connect_timeout = CONNECT_S
         client.on_connect = self._on_connect
         client.on_subscribe = self._on_subscribe
         client.on_message = self._on_message
         client.on_disconnect = self._on_disconnect
+        client.on_log = self._on_log
         if self._settings.username is not None:
             client.username_pw_set(self._settings.username, self._settings.password)
         client.will_set(self._state_topic, self._state(online=False), qos=1, retain=True)
@@ -188,7 +200,9 @@ class BrokerLink:
             before = self._read
             if client.socket() is None or client.loop_read() != MQTT_ERR_SUCCESS:
                 return
-            if self._read == before or self._overflow:
+            # What TLS has already decrypted makes no socket readable.
+            more = isinstance(sock := client.socket(), ssl.SSLSocket) and sock.pending() > 0
+            if (self._read == before and not more) or self._overflow:
                 return
 
     def _may_read(self) -> bool:
@@ -262,7 +276,18 @@ class BrokerLink:
         self, _client: Client, _data: Any, _flags: Any, reason: ReasonCode, _properties: Properties | None
     ) -> None:
         if reason.is_failure:
-            self._status.broker_problem = f"the connection broke ({reason})"
+            hint = ""
+            if self._settings.tls and not self._connected:
+                # A broker that does not like a certificate hangs up; whether it gets to say why is chance.
+                shown = self._settings.certificate_file
+                hint = f": look whether mqtt.certificate_file {shown} is valid and the plant's"
+                hint = hint if shown else ": it may ask for a certificate"
+            self._status.broker_problem = f"the connection broke ({self._failure or reason}){hint}"
+
+    def _on_log(self, _client: Client, _data: Any, level: int, text: str) -> None:
+        """Remember what the socket said last: of a certificate that is refused, paho's reason says nothing."""
+        if level == MQTT_LOG_ERR:
+            self._failure = text
 
     def _farewell(self, client: Client) -> None:
         """Send the last commands, say that we are offline, wait a moment for the broker to have it, and leave."""
@@ -281,3 +306,21 @@ class BrokerLink:
                 return
         client.disconnect()
         client.loop(timeout=0.1)
+
+
+def _tls(settings: MqttSettings) -> ssl.SSLContext:
+    """Return what a connection needs: at least TLS 1.2, the broker's name and certificate checked.
+
+    Raises:
+        OSError, ValueError: a file cannot be read, or key and certificate are not a pair.
+    """
+    context = ssl.create_default_context(cafile=settings.ca_file)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if settings.certificate_file is not None:
+        # A key with a passphrase would have the library ask at a terminal that is not there.
+        context.load_cert_chain(settings.certificate_file, settings.key_file, password="")
+    return context
+
+
+def _reason(error: Exception) -> str:
+    return (isinstance(error, OSError) and error.strerror) or str(error)

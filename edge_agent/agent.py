@@ -14,6 +14,7 @@ import contextlib
 import random
 import time
 from collections.abc import AsyncGenerator, Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from edge_agent.assembly import (
@@ -26,6 +27,7 @@ from edge_agent.assembly import (
     machine_setup,
 )
 from edge_agent.backoff import Backoff
+from edge_agent.certificate import CertificateClock
 from edge_agent.clock import Clock
 from edge_agent.configuration import source_options, source_request
 from edge_agent.disk import JournalThread
@@ -174,6 +176,7 @@ class Agent:
             wanted=self._wants.ask,
             tell=tell,
         )
+        self._certificate = CertificateClock(settings.mqtt.certificate_file)
         self._sent_bytes_stored = 0
         self._started_ns = time.time_ns()
         self._health_number = 0
@@ -366,7 +369,8 @@ class Agent:
     async def _report_health(self) -> None:
         while True:
             stamp = self._clock.stamp()
-            health = await self._disk.call(self._health, stamp)
+            days_left = await self._certificate.days_left(stamp.wall_ns / _NS)
+            health = replace(await self._disk.call(self._health, stamp), certificate_days=days_left)
             name = record_id(health.asset_id, RecordKind.HEALTH, self._started_ns // _NS, self._health_number)
             self._health_number += 1
             await self._disk.commit(Change(stamp, (to_record(health, record_id=name),), counts=self._new_sent_bytes()))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from edge_agent.configuration import configuration_hash
 from edge_agent.machine_setup import MachineSetup
-from edge_agent.mqtt_session import Broker
+from edge_agent.mqtt_session import Broker, Tls
 from edge_agent.sources.base import SourceError
 from edge_agent.sparkplug_node import SparkplugNode
 from models.alarming import AlarmSettings
@@ -245,6 +245,7 @@ def broker(settings: Settings) -> Broker:
         keepalive_s=mqtt.keepalive_s,
         username=mqtt.username,
         password_file=mqtt.password_file,
+        tls=Tls(mqtt.ca_file, mqtt.certificate_file, mqtt.key_file) if mqtt.tls else None,
     )
 
 

@@ -85,15 +85,36 @@ class GatewayTable(Table):
 
 
 class MqttTable(Table):
-    """Where the broker is."""
+    """Where the broker is, and how both sides know each other."""
 
     host: str = "127.0.0.1"
     port: int = Field(default=1883, ge=1, le=65535)
     username: str | None = None
     password_file: Path | None = Field(default=None, strict=False)
     """A file with nothing but the password: configurations are copied around, secrets should not be."""
+    tls: bool = False
+    """Encrypted; the broker's certificate is checked against the system's authorities, or against `ca_file`."""
+    ca_file: Path | None = Field(default=None, strict=False)
+    """The plant's own authority, PEM."""
+    certificate_file: Path | None = Field(default=None, strict=False)
+    key_file: Path | None = Field(default=None, strict=False)
+    """What this gateway shows the broker, PEM; the key never leaves the gateway."""
     keepalive_s: int = Field(default=30, ge=5, le=3600)
     """After 1.5 times this the broker publishes our death; plants want to know within a minute."""
+
+    @model_validator(mode="after")
+    def _belong_together(self) -> Self:
+        if (self.certificate_file is None) != (self.key_file is None):
+            raise ValueError("certificate_file and key_file go together: give both")
+        if not self.tls and (self.ca_file or self.certificate_file):
+            raise ValueError("ca_file and certificate_file are for TLS: add tls = true")
+        return self
+
+    def beside(self, folder: Path) -> MqttTable:
+        """Return the same with its files found from the folder of the configuration."""
+        names = ("password_file", "ca_file", "certificate_file", "key_file")
+        files = {name: folder / file for name in names if (file := getattr(self, name)) is not None}
+        return self.model_copy(update=files)
 
 
 class OutboxTable(Table):
@@ -301,7 +322,7 @@ def read_settings(path: Path) -> Settings:
     settings = parse_settings(read_text(path), str(path))
     folder = path.resolve().parent
     gateway = settings.gateway.model_copy(update={"data_dir": folder / settings.gateway.data_dir})
-    return settings.model_copy(update={"gateway": gateway})
+    return settings.model_copy(update={"gateway": gateway, "mqtt": settings.mqtt.beside(folder)})
 
 
 def parse_settings(text: str, name: str) -> Settings:

@@ -92,11 +92,13 @@ def _tell(line: str) -> None:
 
 def _check(settings: Settings, folder: Path, *, as_json: bool) -> int:
     """Open everything that can be opened without running and say what was found."""
-    from edge_agent.assembly import machine_setup
+    from edge_agent.assembly import broker, machine_setup
     from edge_agent.configuration import configuration_hash, source_options, source_request
     from edge_agent.machine import MachineWatch
     from edge_agent.sources import source_module
 
+    if (tls := broker(settings).tls) is not None:
+        tls.context()
     machines = []
     for table in settings.machine:
         source = source_module(table.source.kind).open_source(source_request(table, folder), source_options(table))
@@ -104,7 +106,7 @@ def _check(settings: Settings, folder: Path, *, as_json: bool) -> int:
         machines.append(_described(table, watch, source))
     found = {
         "gateway": f"{settings.gateway.group}/{settings.gateway.name}",
-        "broker": f"{settings.mqtt.host}:{settings.mqtt.port}",
+        "broker": f"{settings.mqtt.host}:{settings.mqtt.port}{' with TLS' if settings.mqtt.tls else ''}",
         "data_dir": str(settings.gateway.data_dir),
         "config_hash": configuration_hash(settings),
         "machines": machines,

@@ -400,6 +400,7 @@ class GatewayItem(_Document):
     dropped: dict[str, int]
     clock_quality: str | None
     clock_offset_s: float | None
+    certificate_days: float | None
     cpu_percent: float | None
     rss_mb: float | None
     raw_bytes: int | None

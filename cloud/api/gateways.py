@@ -71,6 +71,7 @@ def _item(row: Gateway, machines: Sequence[str]) -> GatewayItem:
         dropped=health.get("dropped", {}),
         clock_quality=health.get("clock_quality"),
         clock_offset_s=health.get("clock_offset_s"),
+        certificate_days=health.get("certificate_days"),
         cpu_percent=health.get("cpu_percent"),
         rss_mb=health.get("rss_mb"),
         raw_bytes=health.get("raw_bytes"),

@@ -36,6 +36,11 @@ def health_metrics(health: GatewayHealth) -> list[tuple[str, MetricScalar | None
         (metrics.HEALTH_RAW_BYTES, int(health.raw_bytes)),
         (metrics.HEALTH_SENT_BYTES, int(health.sent_bytes)),
         (metrics.HEALTH_WINDOWS, int(health.windows)),
+        *(
+            ()
+            if health.certificate_days is None
+            else ((metrics.HEALTH_CERTIFICATE_DAYS, as_float32(health.certificate_days)),)
+        ),
     ]
 
 
@@ -61,4 +66,5 @@ def health_from_metrics(record: Record, read: MetricReader) -> GatewayHealth:
         raw_bytes=read.count(metrics.HEALTH_RAW_BYTES),
         sent_bytes=read.count(metrics.HEALTH_SENT_BYTES),
         windows=read.count(metrics.HEALTH_WINDOWS),
+        certificate_days=read.optional(read.number, metrics.HEALTH_CERTIFICATE_DAYS),
     )

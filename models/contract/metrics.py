@@ -50,6 +50,7 @@ HEALTH_RSS_MB: Final = "Health/RssMb"
 HEALTH_RAW_BYTES: Final = "Health/RawBytes"
 HEALTH_SENT_BYTES: Final = "Health/SentBytes"
 HEALTH_WINDOWS: Final = "Health/Windows"
+HEALTH_CERTIFICATE_DAYS: Final = "Health/CertificateDays"
 
 # Of a machine.
 ASSET_FACTS: Final = "Asset/Facts"
@@ -104,6 +105,7 @@ _NODE: Final = (
     MetricDefinition(HEALTH_RAW_BYTES, DataType.UINT64, "B"),
     MetricDefinition(HEALTH_SENT_BYTES, DataType.UINT64, "B"),
     MetricDefinition(HEALTH_WINDOWS, DataType.UINT64),
+    MetricDefinition(HEALTH_CERTIFICATE_DAYS, DataType.FLOAT, "d"),
 )
 
 _MACHINE: Final = (

@@ -239,7 +239,11 @@ class EvidenceChannel:
 
 @dataclass(frozen=True, slots=True)
 class GatewayHealth:
-    """How a gateway itself is doing, once a minute."""
+    """How a gateway itself is doing, once a minute.
+
+    Attributes:
+        certificate_days: until the certificate that it shows the broker ends; negative: it has. None: it shows none.
+    """
 
     gateway: str
     asset_id: str
@@ -255,3 +259,4 @@ class GatewayHealth:
     raw_bytes: int
     sent_bytes: int
     windows: int
+    certificate_days: float | None = None

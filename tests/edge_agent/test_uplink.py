@@ -40,7 +40,7 @@ def broker(tmp_path, free_port):
 
 
 @asynccontextmanager
-async def running(opened, port, said=None, *, timeout_s=2.0, connected=True, wanted=None, window=50):
+async def running(opened, port, said=None, *, timeout_s=2.0, connected=True, wanted=None, window=50, tls=None):
     """Run an uplink with a journal; stopped in the ordinary way at the end."""
     async with JournalThread(opened()) as disk:
         machines = {name: metrics.machine_metrics([]) for name in ("pump-1", "pump-2")}
@@ -48,7 +48,7 @@ async def running(opened, port, said=None, *, timeout_s=2.0, connected=True, wan
         if connected:
             node.connect("pump-1")
         uplink = Uplink(
-            Broker("127.0.0.1", port, "edge-test", keepalive_s=5),
+            Broker("127.0.0.1", port, "edge-test", keepalive_s=5, tls=tls),
             node,
             disk,
             Lanes(window, timeout_s, 1e6, random.Random(1)),

@@ -285,6 +285,7 @@ def health(gateway: SimulatedGateway, end_ns: int, minutes: int) -> GatewayHealt
         raw_bytes=raw,
         sent_bytes=raw // 2_400,
         windows=minutes * 119,
+        certificate_days=9.5 if gateway.name.endswith("2") else 190.25,
     )
 
 

@@ -3,24 +3,47 @@
 from __future__ import annotations
 
 import contextlib
+import getpass
 import shutil
 import signal
 import socket
 import subprocess
 import time
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from support.authority import Pair
+
+
+@dataclass(frozen=True)
+class Guard:
+    """A listener for those who show a certificate."""
+
+    port: int
+    authority: Path
+    own: Pair
+
+    @property
+    def text(self) -> str:
+        """Return the lines of the configuration."""
+        return (
+            f"listener {self.port} 127.0.0.1\ncafile {self.authority}\ncertfile {self.own.certificate}\n"
+            f"keyfile {self.own.key}\nrequire_certificate true\nuse_identity_as_username true\n"
+        )
 
 
 class Mosquitto:
     """One broker process; nothing is persisted, so a restart forgets everything but what clients keep themselves."""
 
-    def __init__(self, directory: Path, port: int) -> None:
-        """Write the configuration; `start()` runs it."""
+    def __init__(self, directory: Path, port: int, guard: Guard | None = None) -> None:
+        """Write the configuration; `start()` runs it. With a guard there is a second listener that speaks TLS."""
         self.port = port
         self._configuration = directory / "mosquitto.conf"
         self._configuration.write_text(
-            f"listener {port} 127.0.0.1\nallow_anonymous true\npersistence false\nmax_packet_size 200000\n"
+            f"user {getpass.getuser()}\nlistener {port} 127.0.0.1\nallow_anonymous true\n"
+            "persistence false\nmax_packet_size 200000\n" + ("" if guard is None else guard.text)
         )
         self._log = directory / "mosquitto.log"
         self._process: subprocess.Popen[bytes] | None = None

@@ -35,13 +35,13 @@ def wait_until(condition: Callable[[], Any], timeout_s: float = 20.0) -> Any:
 class CloudProcess:
     """`plantpulse cloud serve`, to be killed and started again."""
 
-    def __init__(self, directory: Path, mqtt_port: int, http_port: int) -> None:
-        """Write the configuration; `start` runs it."""
+    def __init__(self, directory: Path, mqtt_port: int, http_port: int, mqtt_more: str = "") -> None:
+        """Write the configuration, with more lines about the broker; `start` runs it."""
         self.directory = directory
         self.address = f"http://127.0.0.1:{http_port}"
         self.configuration = directory / "cloud.toml"
         self.configuration.write_text(
-            f'[cloud]\ndata_dir = "data"\n[mqtt]\nport = {mqtt_port}\n[http]\nport = {http_port}\n'
+            f'[cloud]\ndata_dir = "data"\n[mqtt]\nport = {mqtt_port}\n{mqtt_more}[http]\nport = {http_port}\n'
             'signed_in_as = "operator"\n',
             encoding="utf-8",
         )

@@ -102,6 +102,7 @@ def health(**changes: object) -> GatewayHealth:
         "raw_bytes": 12_288_000,
         "sent_bytes": 9_216,
         "windows": 119,
+        "certificate_days": 61.5,
     }
     return GatewayHealth(**(fields | changes))
 

@@ -5,7 +5,7 @@ import { age, aligned, fact, nothing, quantity } from "./cells.js";
 import { byId, element, idOfPage, pageOf, put } from "./dom.js";
 import { filters, found } from "./filters.js";
 import { NONE, bytes, number, plural, unitWords } from "./format.js";
-import { clockWords, droppedWords, gatewaySign, gatewayWords, sentShare } from "./gatewaywords.js";
+import { certificateWords, clockWords, droppedWords, gatewaySign, gatewayWords, sentShare } from "./gatewaywords.js";
 import { start } from "./shell.js";
 import { mark } from "./signs.js";
 
@@ -54,19 +54,13 @@ const metric = (name) => gateway.metrics?.find((one) => one.name === name)?.valu
 /** Machine class and version of each model that the gateway's births name. */
 const models = () => (gateway.metrics ?? []).map((one) => [/^Model\/(.+)\/Version$/.exec(one.name)?.[1], one.value]).filter(([name, version]) => name && version);
 
-/** How long the gateway's own certificate is good for, where it says so. */
-function certificateWords() {
-  const days = metric("Health/CertificateDays");
-  return days === null ? "not told" : days < 0 ? "expired" : plural(Math.floor(days), "day");
-}
-
 function facts() {
   const ours = [
     fact("Version", gateway.agent_version ?? NONE, gateway.config_hash ? `configuration ${gateway.config_hash.slice(0, 8)}` : null),
     fact("Waiting", number(gateway.pending), metric("Health/OutboxBytes") === null ? "records" : `records, ${bytes(metric("Health/OutboxBytes"))}`),
     fact("Dropped", droppedWords(gateway)),
     fact("Clock", clockWords(gateway)),
-    fact("Certificate", certificateWords(), null),
+    fact("Certificate", certificateWords(gateway), null),
     fact("Models", models().length ? models().map(([name, version], at) => [at ? ", " : null, `${name} ${version}`]) : NONE, models().length ? null : "none named in its births"),
     fact("CPU", quantity(gateway.cpu_percent, "%")),
     fact("Memory", quantity(gateway.rss_mb, "MB")),

@@ -4,7 +4,7 @@ import { getAll } from "./api.js";
 import { age, nothing, numberCell } from "./cells.js";
 import { byId, element, pageOf, put } from "./dom.js";
 import { NONE, fixed, number, plural } from "./format.js";
-import { clockWords, droppedCount, droppedWords, gatewaySign, gatewayWords, sentShare } from "./gatewaywords.js";
+import { certificateEndsSoon, certificateWords, clockWords, droppedCount, droppedWords, gatewaySign, gatewayWords, sentShare } from "./gatewaywords.js";
 import { refill } from "./keyboard.js";
 import { start } from "./shell.js";
 import { mark } from "./signs.js";
@@ -24,6 +24,7 @@ function row(gateway) {
     numberCell(mine(number(gateway.pending)), { class: "whole" }, "Waiting"),
     element("td", { "data-label": "Dropped", class: droppedCount(gateway) ? "noticed" : "" }, mine(droppedWords(gateway))),
     element("td", { "data-label": "Clock", class: gateway.clock_quality && gateway.clock_quality !== "synchronised" ? "noticed" : "" }, clockWords(gateway)),
+    element("td", { "data-label": "Certificate", class: certificateEndsSoon(gateway) ? "noticed" : "" }, mine(certificateWords(gateway))),
     numberCell(mine(fixed(gateway.cpu_percent, 1)), {}, "CPU"),
     numberCell(mine(fixed(gateway.rss_mb, 1)), {}, "Memory"),
     numberCell(mine(sentShare(gateway)), {}, "Sent"),

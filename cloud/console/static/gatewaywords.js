@@ -37,5 +37,20 @@ export function clockWords(gateway) {
   return sentenceCase(gateway.clock_quality) + by;
 }
 
+const DAY_MS = 86_400_000;
+/** Days below which a certificate that nobody has renewed deserves a look: renewal starts at a third of a quarter's life. */
+const SOON_DAYS = 30;
+
+/** Whether the gateway's certificate has ended or soon will. */
+export const certificateEndsSoon = (gateway) => gateway.certificate_days !== null && gateway.certificate_days < SOON_DAYS;
+
+/** How long the certificate is good that the gateway shows the broker, in words. */
+export function certificateWords(gateway) {
+  const days = gateway.certificate_days;
+  if (days === null || days === undefined) return "none";
+  if (days < 0) return `expired ${duration(-days * DAY_MS)} ago`;
+  return duration(days * DAY_MS);
+}
+
 /** Share of the raw bytes that was sent, in per cent, as text. */
 export const sentShare = (gateway) => (gateway.raw_bytes > 0 ? `${number((100 * gateway.sent_bytes) / gateway.raw_bytes)} %` : NONE);
