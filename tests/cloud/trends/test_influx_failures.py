@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import subprocess
+
 import pytest
 from conftest import influxd_path
 from support.cloud_bench import NOW_MS, bench, pump_gateway
@@ -160,6 +164,42 @@ def test_paused_is_a_timeout_and_what_arrived_anyway_is_not_doubled(own_influx, 
         own_influx.go_on()
     assert len(store.write(_minutes(5, 10), []).stored) == 5
     assert _count(store) == 10
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """Return a disk of its own of 24 MiB."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m", "none", str(place)], check=False)
+    if mounted.returncode != 0:
+        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)("needs the right to mount a small disk")
+    yield place
+    subprocess.run(["umount", str(place)], check=True)
+
+
+def test_a_full_disk_is_one_line_and_the_batch_is_taken_once_there_is_room(small_disk, tmp_path):
+    with running_influx(small_disk / "influx") as daemon:
+        store = InfluxTrendStore(daemon.access("full"), FOR_GOOD, tmp_path / "aside.sqlite", lambda: START_MS)
+        store.write(_minutes(0, 5), [])
+        filler = small_disk / "filler"
+        with contextlib.suppress(OSError), filler.open("wb", buffering=0) as file:
+            while True:
+                file.write(bytes(4096))
+        stored = 5
+
+        def until_it_is_full():
+            nonlocal stored
+            for first in range(5, 500, 5):
+                stored += len(store.write(_minutes(first, first + 5), []).stored)
+
+        with pytest.raises(StoreError, match=r"did not take it.*no space left on device.*the batch is kept") as caught:
+            until_it_is_full()
+        assert "\n" not in str(caught.value)
+        filler.unlink()
+        assert len(store.write(_minutes(stored, stored + 5), []).stored) == 5
+        assert _count(store) == stored + 5
+        store.close()
 
 
 def test_a_wrong_token_is_named_and_never_shown(breakable):
