@@ -9,20 +9,18 @@ from __future__ import annotations
 import json
 import math
 import sys
-import zipfile
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-import numpy as np
-
 from models.diagnosis.bearings import Bearing, find_bearing
-from models.diagnosis.diagnose import BearingAt, Fingerprint, fingerprint
+from models.diagnosis.diagnose import BearingAt
 from models.diagnosis.gear_faults import Gear
 from models.diagnosis.iso20816 import zone
 from models.diagnosis.report import point_of
 from models.recordings.reading import read_recording
 from plantpulse.analysis import AnalysisError, Stretch, analyse, choose_stretch, without_mains
+from plantpulse.baseline import read_baseline
 
 if TYPE_CHECKING:
     import argparse
@@ -70,7 +68,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--machine-group", type=int, metavar="N", help="1 or 2 of ISO 20816-3; needs --support")
     parser.add_argument("--support", metavar="rigid|flexible", help="how the machine stands; needs --machine-group")
-    parser.add_argument("--baseline", metavar="FILE", help="a recording of the same machine when it was healthy")
+    parser.add_argument(
+        "--baseline",
+        metavar="FILE|BUNDLE",
+        help="a recording of the same machine when it was healthy, or the bundle that was fitted on some",
+    )
     parser.add_argument("--baseline-rate", type=float, metavar="HZ", help="its sampling rate, where it is another one")
     parser.add_argument("--json", action="store_true", help="one JSON document on standard output")
     parser.add_argument(
@@ -101,7 +103,7 @@ def run(arguments: argparse.Namespace) -> int:
         measured = without_mains(measured)
     angle, stretch = _turned(measured, arguments)
     _check_points(bearings, stretch)
-    baseline = None if arguments.baseline is None else _baseline(arguments, stretch, gears)
+    baseline = None if arguments.baseline is None else read_baseline(arguments, stretch, gears)
     analysis = analyse(
         stretch,
         bearings,
@@ -241,33 +243,3 @@ def _check_points(bearings: Sequence[BearingAt], stretch: Stretch) -> None:
     for at in bearings:
         if at.point is not None and at.point not in points:
             raise AnalysisError(f"bearing {at.bearing.name}@{at.point}: no such point; there are {', '.join(points)}")
-
-
-def _baseline(arguments: argparse.Namespace, stretch: Stretch, gears: Sequence[Gear]) -> Fingerprint:
-    """Return the healthy fingerprint in the order of the stretch's channels; channels are matched by name."""
-    path = Path(arguments.baseline)
-    if path.suffix.lower() != ".npz" and path.is_file() and zipfile.is_zipfile(path):
-        raise AnalysisError(f"{path}: a bundle cannot be a baseline yet: give a recording of the healthy machine")
-    recording = read_recording(
-        path,
-        channel=arguments.channel,
-        sample_rate_hz=arguments.baseline_rate or arguments.rate,
-        unit=arguments.unit,
-    )
-    healthy = choose_stretch(recording)
-    if healthy.unit_known != stretch.unit_known:
-        raise AnalysisError(f"{path}: the unit of the recording and of its baseline must both be known: give --unit")
-    rows = [healthy.names.index(name) if name in healthy.names else None for name in stretch.names]
-    if len(rows) == 1 and len(healthy.names) == 1:
-        rows = [0]
-    for name, row, hears in zip(stretch.names, rows, stretch.is_sound, strict=True):
-        if row is not None and healthy.is_sound[row] != hears:
-            raise AnalysisError(f"{path}: {name} is a sound in one recording and a vibration in the other")
-    if not any(row is not None for row in rows):
-        raise AnalysisError(
-            f"{path}: its channels ({', '.join(healthy.names)}) are not those of the recording "
-            f"({', '.join(stretch.names)}): compare recordings of the same points"
-        )
-    speed = recording.speed_rpm if recording.speed_rpm is not None else stretch.recording.speed_rpm
-    clean = np.nan_to_num(healthy.samples)
-    return fingerprint(clean, healthy.sample_rate_hz, speed, gears=gears).select(rows)

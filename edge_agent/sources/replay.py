@@ -20,11 +20,12 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from edge_agent.sources.base import Pace, SourceError, SourceFacts, first_sample_ns
-from edge_agent.sources.resampling import resample_down, resampled_count
 from models.context import SPEED, ContextSample
 from models.contract.errors import InputError
 from models.contract.units import convert, convert_factor, parse_unit
 from models.recordings import read_recording
+from models.signal.errors import SignalError
+from models.signal.resampling import resample_down, resampled_count
 from models.signal.windows import Block
 
 if TYPE_CHECKING:
@@ -271,7 +272,10 @@ class ReplaySource:
             samples = np.empty((len(rows), segment.samples.shape[1]), np.float32)
             for place, (row, factor) in enumerate(zip(rows, factors, strict=True)):
                 np.multiply(segment.samples[row], factor, out=samples[place])
-            pieces.append(resample_down(samples, outline.sample_rate_hz, self._facts.sample_rate_hz))
+            try:
+                pieces.append(resample_down(samples, outline.sample_rate_hz, self._facts.sample_rate_hz))
+            except SignalError as error:
+                raise SourceError(f"{recording.path}: {error}; see sample_rate_hz of the machine") from None
         context = _slow_channels(recording, outline.sample_rate_hz, self._request.context)
         return _Loaded(number, outline, tuple(pieces), context)
 

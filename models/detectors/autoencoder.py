@@ -59,7 +59,7 @@ class Autoencoder:
 
     Attributes:
         scaling: centre and scale, (d,).
-        network: not part of the contents; the same file everywhere.
+        network: not part of the contents: a bundle brings it, or it comes with the program.
     """
 
     name: ClassVar[str] = "autoencoder"
@@ -78,19 +78,25 @@ class Autoencoder:
 
     @classmethod
     def learnt_from(
-        cls, vectors: NDArray[np.float32], *, groups: int = 1, scale_floor: float = LOG_SCALE_FLOOR
+        cls,
+        vectors: NDArray[np.float32],
+        *,
+        groups: int = 1,
+        scale_floor: float = LOG_SCALE_FLOOR,
+        network: Network | None = None,
     ) -> Self:
-        """Return the machine's own centre and scale, for the base network on the best runtime.
+        """Return the machine's own centre and scale, for a network on the best runtime.
 
         Args:
             vectors: logarithms of `base_features()`, (n, channels · features).
             groups: channels.
             scale_floor: no feature's scale is smaller.
+            network: None for the one that comes with the program.
 
         Raises:
             DetectorError: another number of features.
         """
-        network = base_network()
+        network = base_network() if network is None else network
         if vectors.shape[1] != groups * network.inputs:
             raise DetectorError(
                 f"vectors of shape {vectors.shape}: the autoencoder takes {network.inputs} features for each of "
@@ -113,6 +119,6 @@ class Autoencoder:
         return {}, self.scaling.contents()
 
     @classmethod
-    def from_contents(cls, fields: Fields) -> Self:
-        """Return the scorer whose contents these are, on the base network."""
-        return cls(Scaling.from_contents(fields), base_network())
+    def from_contents(cls, fields: Fields, network: Network | None = None) -> Self:
+        """Return the scorer whose contents these are, on this network or on the one that comes with the program."""
+        return cls(Scaling.from_contents(fields), base_network() if network is None else network)

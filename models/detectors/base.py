@@ -19,6 +19,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from models.runtimes.base import Network
     from models.state_bytes import Fields, Scalar
 
 
@@ -59,8 +60,12 @@ class Scorer(Protocol):
         ...
 
     @classmethod
-    def from_contents(cls, fields: Fields) -> Self:
+    def from_contents(cls, fields: Fields, network: Network | None = None) -> Self:
         """Return the scorer whose `contents` these are; more may be in the fields.
+
+        Args:
+            fields: as they were unpacked.
+            network: of the kinds that need one; None: the one that comes with the program.
 
         Raises:
             StateError: something is missing.

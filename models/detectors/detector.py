@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from models.detectors.base import Scorer
+    from models.runtimes.base import Network
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +82,17 @@ class Detector:
         return pack(self.name, self.scorer.version, values, {**arrays, "limits": self.limits})
 
     @classmethod
-    def from_bytes(cls, kind: type[Scorer], data: bytes) -> Self:
+    def from_bytes(cls, kind: type[Scorer], data: bytes, network: Network | None = None) -> Self:
         """Return the detector of this kind that was written by `to_bytes`.
+
+        Args:
+            kind: row of `models.detectors.table.DETECTORS`.
+            data: of `to_bytes`.
+            network: of the kinds that need one; None: the one that comes with the program.
 
         Raises:
             StateError: the bytes are damaged or something else.
         """
         fields = unpack(data, kind.name, kind.version)
-        scorer = kind.from_contents(fields)
+        scorer = kind.from_contents(fields, network)
         return cls(scorer, fields.value("groups"), fields.array("limits"), fields.value("typical"))

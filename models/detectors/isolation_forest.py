@@ -31,6 +31,7 @@ from models.detectors.scaling import LOG_SCALE_FLOOR, MAD_TO_SIGMA, Scaling, fit
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from models.runtimes.base import Network
     from models.state_bytes import Fields, Scalar
 
     Bytes = NDArray[np.int8]
@@ -138,7 +139,7 @@ class IsolationForest:
         return {}, {**self.scaling.contents(), "usual": self.usual, **trees}
 
     @classmethod
-    def from_contents(cls, fields: Fields) -> Self:
+    def from_contents(cls, fields: Fields, network: Network | None = None) -> Self:  # noqa: ARG003 - it has none
         """Return the scorer whose contents these are."""
         forest = Forest(**{name: fields.array(name) for name in Forest.__dataclass_fields__})
         return cls(Scaling.from_contents(fields), forest, fields.array("usual"))

@@ -21,6 +21,7 @@ from models.detectors.scaling import LOG_SCALE_FLOOR, Scaling, fit_scaling
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from models.runtimes.base import Network
     from models.state_bytes import Fields, Scalar
 
 WINSORISE_SIGMA: Final = 4.0
@@ -84,7 +85,7 @@ class Mahalanobis:
         return {}, {**self.scaling.contents(), "whitening": self.whitening}
 
     @classmethod
-    def from_contents(cls, fields: Fields) -> Self:
+    def from_contents(cls, fields: Fields, network: Network | None = None) -> Self:  # noqa: ARG003 - it has none
         """Return the scorer whose contents these are."""
         return cls(Scaling.from_contents(fields), fields.array("whitening"))
 

@@ -21,6 +21,7 @@ from models.detectors.scaling import LOG_SCALE_FLOOR, Scaling, fit_scaling
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from models.runtimes.base import Network
     from models.state_bytes import Fields, Scalar
 
 
@@ -74,6 +75,6 @@ class RobustZ:
         return {"groups": self.groups}, self.scaling.contents()
 
     @classmethod
-    def from_contents(cls, fields: Fields) -> Self:
+    def from_contents(cls, fields: Fields, network: Network | None = None) -> Self:  # noqa: ARG003 - it has none
         """Return the scorer whose contents these are."""
         return cls(Scaling.from_contents(fields), fields.value("groups"))

@@ -28,6 +28,7 @@ from models.detectors.scaling import LOG_SCALE_FLOOR, Scaling, fit_scaling
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from models.runtimes.base import Network
     from models.state_bytes import Fields, Scalar
 
 Real = TypeVar("Real", np.float32, np.float64)
@@ -112,7 +113,7 @@ class T2Q:
         return {"lags": self.lags}, arrays
 
     @classmethod
-    def from_contents(cls, fields: Fields) -> Self:
+    def from_contents(cls, fields: Fields, network: Network | None = None) -> Self:  # noqa: ARG003 - it has none
         """Return the scorer whose contents these are."""
         whitening, principal = fields.array("whitening"), fields.array("principal")
         return cls(Scaling.from_contents(fields), whitening, principal, fields.value("lags"))

@@ -74,7 +74,7 @@ def build(*, machines: int = MACHINES, iterations: int = ITERATIONS, seed: int =
     """
     training = healthy_vectors(machines, seed)
     unseen = healthy_vectors(max(machines // 4, 2), seed + 1)
-    layers = _train(training, iterations, seed)
+    layers = train_layers(training, iterations, seed)
     float_network = write_dense(layers, "plantpulse base autoencoder")
     network = quantise_network(float_network, training)
     residual = unseen - _forward(layers, unseen)
@@ -145,7 +145,12 @@ def quantise_network(float_network: bytes, calibration: NDArray[np.float32]) -> 
     return bytes(result.quantized_model)
 
 
-def _train(vectors: NDArray[np.float32], iterations: int, seed: int) -> list[DenseLayer]:
+def train_layers(vectors: NDArray[np.float32], iterations: int, seed: int) -> list[DenseLayer]:
+    """Return the layers of an autoencoder of these rows (n, features).
+
+    Raises:
+        TrainingExtraMissingError: the extra `train` is not installed.
+    """
     try:
         from sklearn.exceptions import ConvergenceWarning  # type: ignore[import-untyped] # ships no types
         from sklearn.neural_network import MLPRegressor  # type: ignore[import-untyped] # ships no types

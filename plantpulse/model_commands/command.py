@@ -16,6 +16,9 @@ class Verb(NamedTuple):
 
 
 VERBS: Final = (
+    Verb("fit", "plantpulse.model_commands.fit", "learn what is normal from healthy recordings or tables"),
+    Verb("score", "plantpulse.model_commands.score", "how unusual each window of a file is"),
+    Verb("inspect", "plantpulse.model_commands.inspect", "what a bundle is, and whether it answers as it should"),
     Verb("evaluate", "plantpulse.model_commands.evaluate", "how well faults are found and named on public recordings"),
 )
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edge_agent.sources.base import SourceError
-from edge_agent.sources.resampling import PASSBAND, resample_down
+from models.signal.errors import SignalError
+from models.signal.resampling import PASSBAND, resample_down
 
 
 def _tone(frequency_hz, rate_hz, seconds=1.0):
@@ -42,10 +42,10 @@ def test_the_same_rate_changes_nothing():
 
 
 def test_never_upwards():
-    with pytest.raises(SourceError, match="brought down, never up"):
+    with pytest.raises(SignalError, match="brought down, never up"):
         resample_down(_tone(10.0, 1_000.0), 1_000.0, 1_001.0)
 
 
 def test_a_stretch_shorter_than_the_filter_is_refused():
-    with pytest.raises(SourceError, match="too few"):
+    with pytest.raises(SignalError, match="too few"):
         resample_down(np.ones((1, 50), np.float32), 48_000.0, 1_000.0)

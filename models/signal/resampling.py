@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from edge_agent.sources.base import SourceError
+from models.signal.errors import SignalError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -40,19 +40,16 @@ def resample_down(samples: NDArray[np.float32], rate_hz: float, wanted_hz: float
         float32 (channels, floor(n × wanted / rate)).
 
     Raises:
-        SourceError: the wanted rate is higher, or the stretch is shorter than the filter.
+        SignalError: the wanted rate is higher, or the stretch is shorter than the filter.
     """
     if wanted_hz > rate_hz * (1.0 + 1e-9):
-        raise SourceError(
-            f"recorded at {rate_hz:g} Hz, wanted {wanted_hz:g} Hz: recordings are brought down, never up;"
-            " lower sample_rate_hz of the machine"
-        )
+        raise SignalError(f"recorded at {rate_hz:g} Hz, wanted {wanted_hz:g} Hz: recordings are brought down, never up")
     if math.isclose(wanted_hz, rate_hz, rel_tol=1e-9):
         return samples
     ratio = rate_hz / wanted_hz
     half = half_taps(ratio)
     if samples.shape[1] <= half:
-        raise SourceError(f"{samples.shape[1]} samples are too few to be brought from {rate_hz:g} to {wanted_hz:g} Hz")
+        raise SignalError(f"{samples.shape[1]} samples are too few to be brought from {rate_hz:g} to {wanted_hz:g} Hz")
     padded = np.pad(samples, ((0, 0), (half, half + 1)), mode="reflect")
     count = resampled_count(samples.shape[1], rate_hz, wanted_hz)
     taps = np.arange(2 * half + 1)
