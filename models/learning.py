@@ -14,6 +14,8 @@ In order:
    a young baseline moves as slowly as the oldest: ten minutes of a fault are told before they are learnt.
 5. The slow trend: a channel that has been followed as a whole to twice its learnt level scores 1.0 for that alone.
    Wear that would be followed window by window still raises the score in the end.
+6. When another model takes over, detectors that fit go on (`migrated`), the others join once the machine has shown
+   enough normal windows (`join`): no window is left without a score.
 """
 
 from __future__ import annotations
@@ -34,6 +36,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
+
+    from models.machine_model import MachineModel
+    from models.runtimes.base import Network
 
 
 SMALLEST_FEATURE: Final = 1e-6
@@ -134,15 +139,15 @@ class Fit:
         return pack("fit", _FIT_VERSION, values, {**arrays, **parts})
 
     @classmethod
-    def from_bytes(cls, data: bytes) -> Self:
-        """Return what was written by `encoded`.
+    def from_bytes(cls, data: bytes, network: Network | None = None) -> Self:
+        """Return what was written by `encoded`, on this network.
 
         Raises:
             StateError: the bytes are damaged or something else.
         """
         fields = unpack(data, "fit", _FIT_VERSION)
         detectors = tuple(
-            Detector.from_bytes(DETECTORS[name], fields.nested(name)) for name in fields.value("detectors")
+            Detector.from_bytes(DETECTORS[name], fields.nested(name), network) for name in fields.value("detectors")
         )
         return cls(Scaling(fields.array("centre"), fields.array("scale")), detectors, fields.value("channels"))
 
@@ -226,14 +231,14 @@ class Baseline:
         return pack("baseline", _BASELINE_VERSION, values, {"drift": self.drift, "fit": self.fit.encoded})
 
     @classmethod
-    def from_bytes(cls, data: bytes) -> Self:
-        """Return what was written by `to_bytes`.
+    def from_bytes(cls, data: bytes, network: Network | None = None) -> Self:
+        """Return what was written by `to_bytes`, on this network.
 
         Raises:
             StateError: the bytes are damaged or something else.
         """
         fields = unpack(data, "baseline", _BASELINE_VERSION)
-        fit = Fit.from_bytes(fields.nested("fit"))
+        fit = Fit.from_bytes(fields.nested("fit"), network)
         return cls(fit, fields.array("drift"), fields.value("decisions"), fields.value("last_ns"))
 
 
@@ -274,7 +279,7 @@ def learn(
     end_ns: int,
     *,
     windows: int,
-    detectors: Sequence[str],
+    model: MachineModel,
     channels: int,
     decision_ns: int,
 ) -> Learning | Baseline:
@@ -285,7 +290,7 @@ def learn(
         vector: (d,) from `to_vector`, of a good window in steady running.
         end_ns: end of its window.
         windows: so many are needed.
-        detectors: names of rows of `DETECTORS`.
+        model: what is to judge the machine.
         channels: the vector holds so many channels, one after the other.
         decision_ns: see `elapsed_decisions`.
     """
@@ -296,9 +301,60 @@ def learn(
     if learning.extensions < MAX_EXTENSIONS and halves_apart(vectors) > UNSTEADY_SIGMA:
         # The half that stays is as old as half of the windows.
         return Learning(vectors[len(vectors) // 2 :], learning.extensions + 1, decisions / 2.0, end_ns)
-    fitted = tuple(Detector.fit(DETECTORS[name], vectors, groups=channels) for name in detectors)
-    fit = Fit(fit_scaling(vectors), fitted, channels)
+    fit = Fit(fit_scaling(vectors), model.fit(model.detectors, vectors, channels), channels)
     return Baseline(fit, np.zeros(vectors.shape[1], np.float32), decisions, end_ns)
+
+
+def migrated(baseline: Baseline, model: MachineModel, *, same_network: bool) -> Baseline | None:
+    """Return as much of a baseline as goes on under another model; None where it must be learnt anew.
+
+    Args:
+        baseline: learnt on the same features.
+        model: that takes over.
+        same_network: whether its network is the one that the baseline's detectors were fitted with.
+    """
+    kept = tuple(
+        detector
+        for detector in baseline.fit.detectors
+        if detector.name in model.detectors and (same_network or not detector.scorer.needs_network)
+    )
+    return replace(baseline, fit=replace(baseline.fit, detectors=kept)) if kept else None
+
+
+def missing(baseline: Baseline, model: MachineModel) -> tuple[str, ...]:
+    """Return the detectors of a model that a baseline has none of yet."""
+    there = {detector.name for detector in baseline.fit.detectors}
+    return tuple(name for name in model.detectors if name not in there)
+
+
+def join(
+    baseline: Baseline,
+    joining: Learning,
+    vector: NDArray[np.float32],
+    end_ns: int,
+    *,
+    windows: int,
+    model: MachineModel,
+) -> tuple[Baseline, Learning | None]:
+    """Return the baseline, and what is being collected for the detectors that it lacks; None once it has them all.
+
+    They are fitted on windows that the others call normal, with what the machine has drifted since taken out.
+
+    Args:
+        baseline: of the operating state.
+        joining: collected so far.
+        vector: (d,) from `to_vector`, of a window that scored below the threshold.
+        end_ns: end of its window.
+        windows: so many are needed.
+        model: what is to judge the machine.
+    """
+    vectors = np.concatenate([joining.vectors, (vector - baseline.drift)[None]])
+    if len(vectors) < windows:
+        return baseline, replace(joining, vectors=vectors, last_ns=end_ns)
+    fit = baseline.fit
+    fitted = (*fit.detectors, *model.fit(missing(baseline, model), vectors, fit.channels))
+    ordered = tuple(sorted(fitted, key=lambda detector: model.detectors.index(detector.name)))
+    return replace(baseline, fit=replace(fit, detectors=ordered)), None
 
 
 def halves_apart(vectors: NDArray[np.float32]) -> float:

@@ -31,6 +31,7 @@ from models.contract.vocabulary import TRANSIENT, UNKNOWN, QualityCause, is_stea
 from models.detectors.scaling import row_medians
 from models.frozen import replace
 from models.line_shift import REMEMBERED, Lines, is_moving, line_spectrum
+from models.machine_model import MachineModel
 from models.operating_state import LearntLevel
 from models.pipeline_state import (
     Outcome,
@@ -74,14 +75,17 @@ class Pipeline:
 
     Args:
         settings: of the machine.
+        model: what judges it; None: the detectors of the settings, with what comes with the program.
 
     Raises:
         PipelineSettingsError: nothing to judge by.
         SignalError: rate, window or feature names that cannot work.
+        UnsuitableBundleError: the model was made for other features.
     """
 
-    def __init__(self, settings: PipelineSettings) -> None:
+    def __init__(self, settings: PipelineSettings, model: MachineModel | None = None) -> None:
         self.settings = settings
+        self.model = MachineModel.built_in(settings.detectors) if model is None else model
         is_sound = sound_rows(settings)
         self.extractor = MachineFeatures(
             settings.sample_rate_hz, settings.window_samples, is_sound, settings.feature_names
@@ -120,31 +124,40 @@ class Pipeline:
         self._judged = np.flatnonzero([name in learning.judged(names) for name in names])
         if not self._judged.size:
             raise PipelineSettingsError(f"machine {settings.machine}: none of its features can be judged; add another")
-        check_detectors(settings, learning.judged(names))
+        self.model.check_features(self.extractor.hash)
+        check_detectors(settings, self.model.detectors, learning.judged(names))
         self._nothing_normal = np.full((len(settings.channel_names), len(names)), np.nan, np.float32)
         limits = velocity_limits(settings, is_sound, has_velocity=self._velocity_index is not None)
         column = int(np.searchsorted(self._judged, self._velocity_index or 0))
         self._velocity = VelocityJudge(limits, self._leading, self._velocity_index or 0, column)
-        told = (self.extractor.hash, settings.channel_names, settings.detectors, settings.learning_windows)
+        told = (self.extractor.hash, settings.channel_names, settings.learning_windows)
         self.signature = hashlib.blake2b(repr(told).encode(), digest_size=8).hexdigest()
 
     def start(self) -> PipelineState:
         """Return the state of a machine never seen before."""
-        return PipelineState(signature=self.signature)
+        return PipelineState(signature=self.signature, model_key=self.model.key)
 
-    def resume(self, data: bytes) -> PipelineState:
+    def resume(self, data: bytes, before: MachineModel | None = None) -> PipelineState:
         """Return the state to go on with.
 
-        When features, channels or detectors are others than those of the bytes, the baselines are learnt anew; the
-        alarms stay as they are.
+        When features or channels are others than those of the bytes, the baselines are learnt anew; when the model is
+        another, they go on as far as they fit. The alarms stay as they are.
+
+        Args:
+            data: of a state.
+            before: the model that it was written with; None: this one.
 
         Raises:
             StateError: the bytes are damaged or of another version.
         """
-        state = PipelineState.from_bytes(data)
-        if state.signature == self.signature:
-            return self._with_healthy_velocities(state)
-        return PipelineState(signature=self.signature, alarm=state.alarm, sensor_alarm=state.sensor_alarm)
+        before = self.model if before is None else before
+        state = PipelineState.from_bytes(data, before.network)
+        if state.signature != self.signature:
+            anew = PipelineState(signature=self.signature, model_key=self.model.key)
+            return replace(anew, alarm=state.alarm, sensor_alarm=state.sensor_alarm)
+        if state.model_key != self.model.key:
+            state = self._migrated(state, before)
+        return self._with_healthy_velocities(state)
 
     def step(self, state: PipelineState, window: Window) -> tuple[PipelineState, Outcome]:
         """Return the state after one window and what it led to.
@@ -347,7 +360,7 @@ class Pipeline:
                 vector,
                 end_ns,
                 windows=settings.learning_windows,
-                detectors=settings.detectors,
+                model=self.model,
                 channels=len(settings.channel_names),
                 decision_ns=settings.alarm.decision_ns,
             )
@@ -355,6 +368,7 @@ class Pipeline:
                 state = replace(state, learnt_level=self._quietest(state.learnt_level, known))
                 state = self._with_healthy_velocities(state.with_learnt(name, known))
         elif score is not None:
+            state, known = self._joined(state, known, vector, end_ns, score)
             known = known.followed(
                 vector,
                 end_ns,
@@ -363,6 +377,30 @@ class Pipeline:
                 decision_ns=settings.alarm.decision_ns,
             )
         return state.with_learnt(name, known)
+
+    def _migrated(self, state: PipelineState, before: MachineModel) -> PipelineState:
+        """Return the state with the baselines of another model, as far as they go on under this one."""
+        same = before.network_hash == self.model.network_hash and state.model_key == before.key
+        learnt: dict[str, learning.Learning | Baseline] = {}
+        for name, known in state.learnt.items():
+            kept = known
+            if isinstance(known, learning.Baseline):
+                kept = learning.migrated(known, self.model, same_network=same) or learning.begin(known.drift.size)
+            learnt[name] = kept
+        return replace(state, learnt=learnt, joining={}, model_key=self.model.key)
+
+    def _joined(
+        self, state: PipelineState, known: Baseline, vector: NDArray[np.float32], end_ns: int, score: float
+    ) -> tuple[PipelineState, Baseline]:
+        """Return state and baseline after a window that detectors which are still lacking may learn from."""
+        if score >= learning.THRESHOLD or not learning.missing(known, self.model):
+            return state, known
+        name = state.operating.state
+        collected = state.joining.get(name) or learning.begin(vector.size)
+        windows = self.settings.learning_windows
+        known, left = learning.join(known, collected, vector, end_ns, windows=windows, model=self.model)
+        others = {other: one for other, one in state.joining.items() if other != name}
+        return replace(state, joining=others if left is None else {**others, name: left}), known
 
     def _turn_summary(
         self, state: PipelineState, window: Window, operating_name: str, begin_as: str | None = None

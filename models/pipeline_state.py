@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from models.contract.records import Summary
     from models.contract.vocabulary import QualityCause
     from models.diagnosis.iso20816 import Crossing, UserBands
+    from models.runtimes.base import Network
 
 _KIND: Final = "pipeline"
 _VERSION: Final = 1
@@ -126,9 +127,11 @@ class PipelineState:
     """What one machine's pipeline remembers.
 
     Attributes:
-        signature: of features, channels and detectors that the baselines were learnt with.
+        signature: of the features and channels that the baselines were learnt of.
+        model_key: of the model that they were learnt with (`models.machine_model.MachineModel.key`).
         operating: what the machine was doing.
         learnt: by operating state, what is being or has been learnt.
+        joining: by operating state that has been learnt, what is being collected for detectors that it lacks.
         learnt_level: broadband level of the quietest baseline, None before there is one.
         healthy_mm_s: by operating state that has been learnt, velocity RMS of each channel that has one, when healthy;
             only where there are limits on it.
@@ -140,8 +143,10 @@ class PipelineState:
     """
 
     signature: str
+    model_key: str = ""
     operating: OperatingMemory = field(default_factory=OperatingMemory)
     learnt: Mapping[str, Learning | Baseline] = field(default_factory=dict)
+    joining: Mapping[str, Learning] = field(default_factory=dict)
     learnt_level: LearntLevel | None = None
     healthy_mm_s: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     alarm: AlarmMemory = field(default_factory=AlarmMemory)
@@ -180,8 +185,10 @@ class PipelineState:
         """Return the state as bytes; the same state gives the same bytes."""
         values: dict[str, Any] = {
             "signature": self.signature,
+            "model_key": self.model_key,
             "operating": fields_of(self.operating),
             "learnt": [[name, isinstance(known, Baseline)] for name, known in self.learnt.items()],
+            "joining": list(self.joining),
             "learnt_level": None if self.learnt_level is None else fields_of(self.learnt_level),
             "healthy_mm_s": [[name, velocities] for name, velocities in self.healthy_mm_s.items()],
             "alarm": fields_of(self.alarm),
@@ -193,14 +200,19 @@ class PipelineState:
         arrays: dict[str, NDArray[Any] | bytes] = {
             f"learnt/{name}": known.to_bytes() for name, known in self.learnt.items()
         }
+        arrays |= {f"joining/{name}": learning.to_bytes() for name, learning in self.joining.items()}
         arrays |= {f"lines/{name}": lines.mean for name, lines in self.lines.items()}
         if self.summary is not None:
             arrays["summary"] = self.summary.to_bytes()
         return pack(_KIND, _VERSION, values, arrays)
 
     @classmethod
-    def from_bytes(cls, data: bytes) -> Self:
+    def from_bytes(cls, data: bytes, network: Network | None = None) -> Self:
         """Return the state that was written by `to_bytes`.
+
+        Args:
+            data: of `to_bytes`.
+            network: that the detectors were fitted with; None: the one that comes with the program.
 
         Raises:
             StateError: the bytes are damaged or of another version.
@@ -210,9 +222,10 @@ class PipelineState:
         learnt: dict[str, Learning | Baseline] = {}
         for name, is_baseline in fields.value("learnt"):
             part = fields.nested(f"learnt/{name}")
-            learnt[name] = Baseline.from_bytes(part) if is_baseline else Learning.from_bytes(part)
+            learnt[name] = Baseline.from_bytes(part, network) if is_baseline else Learning.from_bytes(part)
         return cls(
             signature=fields.value("signature"),
+            model_key=fields.values.get("model_key", ""),
             operating=OperatingMemory(
                 **{
                     **operating,
@@ -220,6 +233,9 @@ class PipelineState:
                 }
             ),
             learnt=learnt,
+            joining={
+                name: Learning.from_bytes(fields.nested(f"joining/{name}")) for name in fields.values.get("joining", ())
+            },
             learnt_level=None if level is None else LearntLevel(**level),
             healthy_mm_s={name: tuple(velocities) for name, velocities in fields.values.get("healthy_mm_s", ())},
             alarm=alarm_memory(fields.value("alarm")),
@@ -267,15 +283,15 @@ def sound_rows(settings: PipelineSettings) -> list[bool]:
     return [name in settings.sound_channels for name in settings.channel_names]
 
 
-def check_detectors(settings: PipelineSettings, feature_names: tuple[str, ...]) -> None:
+def check_detectors(settings: PipelineSettings, detectors: Sequence[str], feature_names: tuple[str, ...]) -> None:
     """Refuse detectors that cannot judge these features, and too few windows to learn from.
 
     Raises:
         PipelineSettingsError: names what would do.
     """
     suiting = [name for name, detector in DETECTORS.items() if detector.suits(feature_names)]
-    unfit = [name for name in settings.detectors if name not in suiting]
-    if unfit or not settings.detectors:
+    unfit = [name for name in detectors if name not in suiting]
+    if unfit or not detectors:
         raise PipelineSettingsError(
             f"machine {settings.machine}: detectors {unfit} are unknown or do not suit its features; "
             f"choose from {', '.join(suiting)}"

@@ -64,6 +64,7 @@ class Autoencoder:
 
     name: ClassVar[str] = "autoencoder"
     version: ClassVar[int] = 2
+    needs_network: ClassVar[bool] = True
     margin: ClassVar[float] = 1.5 * MARGIN
     """What a shared network cannot reproduce has a heavier tail when something knocks than a distance fitted to the
     machine itself (1.2 times on simulated healthy machines, 1.4 on the quiet part of FEMTO runs)."""

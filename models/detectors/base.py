@@ -29,6 +29,7 @@ class Scorer(Protocol):
     name: ClassVar[str]
     version: ClassVar[int]
     """Of what `contents` holds."""
+    needs_network: ClassVar[bool]
     margin: ClassVar[float]
     """Of its threshold over the highest distance that lasted on healthy windows it had not seen."""
 

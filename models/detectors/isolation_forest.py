@@ -86,6 +86,7 @@ class IsolationForest:
 
     name: ClassVar[str] = "isolation_forest"
     version: ClassVar[int] = 2
+    needs_network: ClassVar[bool] = False
     margin: ClassVar[float] = MARGIN
 
     scaling: Scaling

@@ -43,6 +43,7 @@ class Mahalanobis:
 
     name: ClassVar[str] = "mahalanobis"
     version: ClassVar[int] = 2
+    needs_network: ClassVar[bool] = False
     margin: ClassVar[float] = MARGIN
 
     scaling: Scaling

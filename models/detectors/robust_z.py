@@ -36,6 +36,7 @@ class RobustZ:
 
     name: ClassVar[str] = "robust_z"
     version: ClassVar[int] = 2
+    needs_network: ClassVar[bool] = False
     margin: ClassVar[float] = 1.5 * MARGIN
     """The largest of many has a heavier tail than a distance over all features."""
 

@@ -49,6 +49,7 @@ class T2Q:
 
     name: ClassVar[str] = "t2_q"
     version: ClassVar[int] = 2
+    needs_network: ClassVar[bool] = False
     margin: ClassVar[float] = 1.75 * MARGIN
     """A mean over a few directions has a heavier tail than one over all."""
 

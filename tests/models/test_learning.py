@@ -9,6 +9,7 @@ import pytest
 
 from models import learning
 from models.learning import LARGEST_DRIFT, LARGEST_GAIN, MAX_EXTENSIONS, Baseline, Learning, learn
+from models.machine_model import MachineModel
 
 CHANNELS, FEATURES = 2, 6
 MINUTE_NS = 60_000_000_000
@@ -28,7 +29,7 @@ def learnt_from(vectors, windows=60, hop_ns=MINUTE_NS):
             vector,
             count * hop_ns,
             windows=windows,
-            detectors=("mahalanobis",),
+            model=MachineModel.built_in(["mahalanobis"]),
             channels=CHANNELS,
             decision_ns=MINUTE_NS,
         )

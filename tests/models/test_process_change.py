@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from models import learning
+from models.machine_model import MachineModel
 from models.process_change import process_change
 
 CHANNELS = ("A.H", "B.H", "C.H", "D.H")
@@ -26,7 +27,7 @@ def baseline():
             vector,
             number * 10**9,
             windows=100,
-            detectors=("mahalanobis",),
+            model=MachineModel.built_in(["mahalanobis"]),
             channels=len(CHANNELS),
             decision_ns=0,
         )

@@ -18,6 +18,7 @@ from models.alarming import AlarmMemory
 from models.contract.vocabulary import AlarmState, Severity, is_steady
 from models.detectors.mahalanobis import Mahalanobis
 from models.learning import Baseline, Learning
+from models.machine_model import MachineModel
 from models.neighbours import shared_change
 from models.operating_state import LearntLevel, OperatingMemory
 from models.pipeline import PipelineSettings
@@ -34,6 +35,7 @@ State = TypeVar("State")
 NS_PER_S: Final = 1_000_000_000
 SHIPPED: Final = PipelineSettings("00000000-0000-0000-0000-000000000000", "machine", ("DE.H",), 25_600.0, 25_600)
 """What a gateway judges with when its configuration says nothing; rate and window are the recording's own."""
+_ONE_SCORER: Final = MachineModel.built_in((Mahalanobis.name,))
 STANDARD_GRAVITY: Final = 9.80665
 
 
@@ -232,7 +234,7 @@ class _Member:
             vector,
             end_ns,
             windows=settings.learning_windows,
-            detectors=(Mahalanobis.name,),
+            model=_ONE_SCORER,
             channels=1,
             decision_ns=settings.alarm.decision_ns,
         )
