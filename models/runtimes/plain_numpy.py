@@ -1,24 +1,22 @@
 """Run a dense network with numpy alone: the last fallback, where no TFLite library can be installed.
 
-int8 layers are computed in integers like the kernels do; only the final rounding differs (they multiply in fixed point,
-this in float64), so answers agree to one step of the output's scale.
+int8 layers are computed in integers and scaled in fixed point as the reference kernels do it. Optimised kernels round
+once where these round twice, so answers agree to one step of the output's scale.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
-from models.runtimes.base import dequantise, quantise
-from models.runtimes.errors import NetworkError
-from models.runtimes.tflite_file import Layer, read_dense
+from models.runtimes.base import check_rows, dequantise, quantise
+from models.runtimes.layers import LEAST_EXPONENT, Layer
+from models.runtimes.tflite_file import read_dense
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-MAX_LEFT_SHIFT: Final = 8
-"""A layer that makes its input 256 times larger is no layer that anyone trained."""
 
 
 class NumpyNetwork:
@@ -35,19 +33,11 @@ class NumpyNetwork:
         layers = read_dense(data)
         self.inputs = layers[0].source.shape[-1]
         self.outputs = layers[-1].result.shape[-1]
-        self._chain: _IntegerChain | _FloatChain
-        kinds = {layer.weights.values.dtype for layer in layers if layer.weights.values is not None}
-        if kinds == {np.dtype(np.int8)}:
-            self._chain = _IntegerChain(layers)
-        elif kinds == {np.dtype(np.float32)}:
-            self._chain = _FloatChain(layers)
-        else:
-            raise NetworkError(f"weights of types {kinds}: all float32 or all int8, nothing in between")
+        self._chain = _IntegerChain(layers) if layers[0].is_int8 else _FloatChain(layers)
 
     def run(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the network's answer to each row; see `models.runtimes.base.Network`."""
-        if rows.ndim != 2 or rows.shape[1] != self.inputs:
-            raise NetworkError(f"rows of shape {rows.shape}: the network takes (n, {self.inputs})")
+        check_rows(rows, self.inputs)
         return self._chain(rows)
 
 
@@ -55,8 +45,8 @@ class _FloatChain:
     def __init__(self, layers: tuple[Layer, ...]) -> None:
         self._layers = [
             (
-                np.asarray(layer.weights.values, np.float32).T,
-                np.asarray(layer.bias.values, np.float32),
+                layer.stored_weights().T,
+                layer.stored_bias(),
                 np.float32(0.0 if layer.relu else -np.inf),
             )
             for layer in layers
@@ -77,47 +67,60 @@ class _IntegerChain:
         self._source, self._result = layers[0].source, layers[-1].result
 
     def __call__(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
-        values = quantise(rows, float(self._source.scales[0]), self._source.zero_point).astype(np.float64)
+        values = quantise(rows, self._source.scale, self._source.zero_point).astype(np.float64)
         for weights, bias, multiplier, zero_point, lowest in self._layers:
             sums = (values @ weights + bias).astype(np.int64)
             values = np.clip(multiplier(sums) + zero_point, lowest, 127).astype(np.float64)
-        return dequantise(values.astype(np.int8), float(self._result.scales[0]), self._result.zero_point)
+        return dequantise(values.astype(np.int8), self._result.scale, self._result.zero_point)
 
 
 def _integer_layer(
     layer: Layer,
-) -> tuple[NDArray[np.float64], NDArray[np.float64], _FixedPoint, int, int]:
+) -> tuple[NDArray[np.float64], NDArray[np.float64], FixedPoint, int, int]:
     """Return weights, bias, multiplier to the output's scale, its zero point, and the lowest output."""
-    weights = np.asarray(layer.weights.values, np.float64).T
+    weights = layer.stored_weights().astype(np.float64).T
     # The input's zero point is folded into the bias: Σ (x − z) w + b = Σ x w + (b − z Σ w).
-    bias = np.asarray(layer.bias.values, np.float64) - layer.source.zero_point * weights.sum(axis=0)
-    scale = float(layer.source.scales[0]) * layer.weights.scales.astype(np.float64) / float(layer.result.scales[0])
+    bias = layer.stored_bias().astype(np.float64) - layer.source.zero_point * weights.sum(axis=0)
     zero_point = layer.result.zero_point
-    return weights, bias, _FixedPoint(scale), zero_point, max(zero_point, -128) if layer.relu else -128
+    return weights, bias, FixedPoint.of(layer.factors()), zero_point, max(zero_point, -128) if layer.relu else -128
 
 
-class _FixedPoint:
+@dataclass(frozen=True, slots=True)
+class FixedPoint:
     """Multiply integers by real numbers as the kernels do: times a 31-bit fraction, then a rounded shift.
 
-    Args:
-        factors: (outputs,).
+    Attributes:
+        fractions: (outputs,) below 2³¹.
+        left: (outputs,) bits to shift before, 0 or more.
+        right: (outputs,) bits to shift after, 0 to 31.
 
     Source: gemmlowp, fixedpoint.h: SaturatingRoundingDoublingHighMul, RoundingDivideByPOT.
     """
 
-    def __init__(self, factors: NDArray[np.float64]) -> None:
+    fractions: NDArray[np.int64]
+    left: NDArray[np.int64]
+    right: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, factors: NDArray[np.float64]) -> Self:
+        """Return the nearest fixed-point numbers to factors (outputs,)."""
         fractions, exponents = np.frexp(factors)
-        if not np.isfinite(factors).all() or (exponents > MAX_LEFT_SHIFT).any():
-            raise NetworkError("an int8 layer whose scales multiply to something absurd")
         # A unit that training switched off has a scale next to nothing: the kernels take it for zero, too.
-        alive = exponents >= -31
-        self._fractions = np.where(alive, np.rint(fractions * (1 << 31)), 0.0).astype(np.int64)
-        self._left = np.maximum(exponents, 0).astype(np.int64)
-        self._right = np.where(alive, np.maximum(-exponents, 0), 0).astype(np.int64)
+        alive = exponents >= LEAST_EXPONENT
+        fixed = np.where(alive, np.rint(fractions * (1 << 31)), 0.0).astype(np.int64)
+        # A fraction that is rounded up to one is a half with the next exponent.
+        full = fixed == 1 << 31
+        fixed, exponents = np.where(full, 1 << 30, fixed), exponents + full
+        return cls(
+            fixed,
+            np.maximum(exponents, 0).astype(np.int64),
+            np.where(alive, np.maximum(-exponents, 0), 0).astype(np.int64),
+        )
 
     def __call__(self, values: NDArray[np.int64]) -> NDArray[np.int64]:
-        high = ((values << self._left) * self._fractions + (1 << 30)) >> 31
-        mask = (1 << self._right) - 1
+        """Return the products, rounded to integers."""
+        high = ((values << self.left) * self.fractions + (1 << 30)) >> 31
+        mask = (1 << self.right) - 1
         # Halves away from zero, as the kernels round.
         threshold = (mask >> 1) + (high < 0)
-        return np.asarray((high >> self._right) + ((high & mask) > threshold))
+        return np.asarray((high >> self.right) + ((high & mask) > threshold))
