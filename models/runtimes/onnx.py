@@ -12,7 +12,6 @@ import numpy as np
 
 from models.runtimes.base import check_rows
 from models.runtimes.errors import NetworkError, RuntimeMissingError
-from models.runtimes.onnx_file import read_dense
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -39,6 +38,9 @@ class OnnxNetwork:
             raise RuntimeMissingError(
                 "the runtime onnx needs onnxruntime; install the extra: pip install 'plantpulse[onnx]'"
             ) from error
+        # Only now: it needs protobuf, which somebody who runs TFLite files alone need not have.
+        from models.runtimes.onnx_file import read_dense
+
         layers, understood = read_dense(data)
         self.inputs, self.outputs = layers[0].source.shape[1], layers[-1].result.shape[1]
         options = onnxruntime.SessionOptions()
