@@ -31,9 +31,8 @@ class NumpyNetwork:
 
     def __init__(self, data: bytes) -> None:
         layers = read_dense(data)
-        self.inputs = layers[0].source.shape[-1]
-        self.outputs = layers[-1].result.shape[-1]
-        self._chain = _IntegerChain(layers) if layers[0].is_int8 else _FloatChain(layers)
+        self.inputs, self.outputs = layers[0].source.shape[1], layers[-1].result.shape[1]
+        self._chain = _QuantisedChain(layers) if layers[0].is_int8 else _FloatChain(layers)
 
     def run(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the network's answer to each row; see `models.runtimes.base.Network`."""
@@ -59,30 +58,64 @@ class _FloatChain:
         return values
 
 
-class _IntegerChain:
-    """Integers held in float64, where sums of products of bytes are exact and a matrix product is fast."""
-
+class _QuantisedChain:
     def __init__(self, layers: tuple[Layer, ...]) -> None:
-        self._layers = [_integer_layer(layer) for layer in layers]
+        self._integers = IntegerChain(layers)
         self._source, self._result = layers[0].source, layers[-1].result
 
     def __call__(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
-        values = quantise(rows, self._source.scale, self._source.zero_point).astype(np.float64)
-        for weights, bias, multiplier, zero_point, lowest in self._layers:
+        answers = self._integers(quantise(rows, self._source.scale, self._source.zero_point))
+        return dequantise(answers, self._result.scale, self._result.zero_point)
+
+
+class IntegerChain:
+    """int8 layers in integers alone, as a microcontroller computes them.
+
+    Sums are held in float64, where those of products of bytes are exact and a matrix product is fast.
+    """
+
+    def __init__(self, layers: tuple[Layer, ...]) -> None:
+        self.layers = tuple(_integer_layer(layer) for layer in layers)
+        self._sums = [(layer.weights.T.astype(np.float64), layer.bias.astype(np.float64)) for layer in self.layers]
+
+    def __call__(self, rows: NDArray[np.int8]) -> NDArray[np.int8]:
+        """Return the answers (n, outputs) to rows (n, inputs), both int8."""
+        values = rows.astype(np.float64)
+        for (weights, bias), layer in zip(self._sums, self.layers, strict=True):
             sums = (values @ weights + bias).astype(np.int64)
-            values = np.clip(multiplier(sums) + zero_point, lowest, 127).astype(np.float64)
-        return dequantise(values.astype(np.int8), self._result.scale, self._result.zero_point)
+            values = np.clip(layer.multiplier(sums) + layer.zero_point, layer.lowest, 127).astype(np.float64)
+        return values.astype(np.int8)
 
 
-def _integer_layer(
-    layer: Layer,
-) -> tuple[NDArray[np.float64], NDArray[np.float64], FixedPoint, int, int]:
-    """Return weights, bias, multiplier to the output's scale, its zero point, and the lowest output."""
-    weights = layer.stored_weights().astype(np.float64).T
-    # The input's zero point is folded into the bias: Σ (x − z) w + b = Σ x w + (b − z Σ w).
-    bias = layer.stored_bias().astype(np.float64) - layer.source.zero_point * weights.sum(axis=0)
+@dataclass(frozen=True, slots=True)
+class IntegerLayer:
+    """One int8 layer, ready to be computed: what it gives is (weights · x + bias) · multiplier + zero point, clipped.
+
+    Attributes:
+        weights: int8 (outputs, inputs).
+        bias: int64 (outputs,), within int32; the zero point of what goes in is folded into it.
+        multiplier: to the scale of what comes out.
+        zero_point: of what comes out.
+        lowest: of what comes out; the zero point where negative numbers become zero.
+    """
+
+    weights: NDArray[np.int8]
+    bias: NDArray[np.int64]
+    multiplier: FixedPoint
+    zero_point: int
+    lowest: int
+
+
+def _integer_layer(layer: Layer) -> IntegerLayer:
+    weights, bias = layer.stored_weights(), layer.stored_bias().astype(np.int64)
+    multiplier = FixedPoint.of(np.broadcast_to(layer.factors(), bias.shape))
+    # Units that count as zero become zero: their stored bias may lie at the edge of int32.
+    alive = multiplier.fractions != 0
+    weights = np.where(alive[:, None], weights, 0).astype(np.int8)
+    # Σ (x − z) w + b = Σ x w + (b − z Σ w).
+    bias = np.where(alive, bias - layer.source.zero_point * weights.sum(axis=1, dtype=np.int64), 0)
     zero_point = layer.result.zero_point
-    return weights, bias, FixedPoint.of(layer.factors()), zero_point, max(zero_point, -128) if layer.relu else -128
+    return IntegerLayer(weights, bias, multiplier, zero_point, zero_point if layer.relu else -128)
 
 
 @dataclass(frozen=True, slots=True)
