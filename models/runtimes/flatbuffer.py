@@ -3,7 +3,7 @@
 Libraries that map such a file and follow its offsets crash on a damaged one. Here the whole file is walked once, along
 a schema that lists what a table may hold; what it does not list is refused, because a library would follow it
 unchecked. A table begins with a signed offset back to its vtable, which says where each field lies. The work is bounded
-by `MAX_TABLES`, however tables point at one another.
+by `MAX_TABLES`, however tables point at one another, and vectors are views of the file, however often one is used.
 
 Source: FlatBuffers internals, "Tables", "Vectors", "Strings", "Unions".
 """
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MAX_TABLES: Final = 4096
+MAX_TEXT_BYTES: Final = 4096
+FEW: Final = 8
+"""No list of numbers of tensors, and no shape, has more entries in a dense network."""
 OFFSET_BYTES: Final = 4
 SCALARS: Final[Mapping[str, str]] = {"i1": "<b", "u1": "<B", "i4": "<i", "u4": "<I"}
 """Kind of a scalar field → its form for `struct`."""
@@ -53,6 +56,17 @@ class Table:
         """Return a vector of scalars, empty when it was left out."""
         found: NDArray[Any] = self.values.get(name, np.empty(0, np.int32))
         return found
+
+    def few(self, name: str) -> list[int]:
+        """Return a vector of scalars that has to be short.
+
+        Raises:
+            NetworkError: it is not.
+        """
+        found = self.vector(name)
+        if found.size > FEW:
+            raise NetworkError(f"{name} of a {self.kind} has {found.size} entries: at most {FEW}")
+        return [int(number) for number in found]
 
     def table(self, name: str) -> Table | None:
         """Return a table, None when it was left out."""
@@ -138,6 +152,8 @@ class _Walk:
         )
 
     def text(self, at: int) -> str:
+        if self.read("<I", at) > MAX_TEXT_BYTES:
+            raise NetworkError(f"damaged file: a text of more than {MAX_TEXT_BYTES} bytes")
         raw = self.scalars("u1", at).tobytes()
         if self.read("<B", at + OFFSET_BYTES + len(raw)) != 0:
             raise NetworkError("damaged file: a text without an end")

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MAX_FILE_BYTES: Final = 16 << 20
+"""The networks of detectors have some kilobytes; ten thousand times that is enough for anybody's."""
 MAX_LAYERS: Final = 64
 MAX_WIDTH: Final = 65_536
 MAX_STORED_ROWS: Final = 4096
@@ -98,6 +99,11 @@ def check_layers(layers: Sequence[Layer]) -> None:
     for number, layer in enumerate(layers, start=1):
         _check_types(number, layer)
         _check_shapes(number, layer)
+    # Layers may share what is stored, and then a small file takes long.
+    stored_bytes = sum(layer.stored_weights().nbytes for layer in layers)
+    if stored_bytes > MAX_FILE_BYTES:
+        raise NetworkError(f"weights of {stored_bytes} bytes: at most {MAX_FILE_BYTES}")
+    for number, layer in enumerate(layers, start=1):
         if layer.is_int8:
             _check_scales(number, layer)
             _check_sums(number, layer)

@@ -81,7 +81,7 @@ def read_dense(data: bytes) -> tuple[Layer, ...]:
 
 
 def _tensor(table: Table, buffers: Sequence[Table]) -> Tensor:
-    kind, shape = table.number("type"), tuple(int(side) for side in table.vector("shape"))
+    kind, shape = table.number("type"), tuple(table.few("shape"))
     if kind not in TYPES:
         raise NetworkError(f"a tensor of type {kind}: float32, int32 and int8 are known")
     elements = 1
@@ -89,7 +89,7 @@ def _tensor(table: Table, buffers: Sequence[Table]) -> Tensor:
         elements *= max(side, 0)
     if not 1 <= elements <= MAX_ELEMENTS or len(shape) > 2:
         raise NetworkError(f"a tensor of shape {shape}")
-    signature = table.vector("shape_signature").tolist()
+    signature = table.few("shape_signature")
     if signature and not (
         len(signature) == len(shape)
         and all(asked in {-1, side} for asked, side in zip(signature, shape, strict=True))
@@ -104,12 +104,12 @@ def _tensor(table: Table, buffers: Sequence[Table]) -> Tensor:
     raw = buffers[number].vector("data")
     if raw.size not in {0, elements * TYPES[kind].itemsize}:
         raise NetworkError(f"{raw.size} bytes for a tensor of shape {shape}")
-    values = np.frombuffer(raw.tobytes(), TYPES[kind]).reshape(shape) if raw.size else None
+    values = raw.view(TYPES[kind]).reshape(shape) if raw.size else None
     quantisation = table.table("quantization") or Table("Quantization", {})
     if quantisation.number("quantized_dimension"):
         raise NetworkError("a tensor with scales along its inputs: one per output is known")
     scales, zero_points = quantisation.vector("scale"), quantisation.vector("zero_point")
-    return Tensor(shape, TYPES[kind], values, scales.astype(np.float32), zero_points.astype(np.int64))
+    return Tensor(shape, TYPES[kind], values, np.asarray(scales, np.float32), np.asarray(zero_points, np.int64))
 
 
 def _check_names(model: Table, tensors: int, buffers: int) -> None:
@@ -122,7 +122,7 @@ def _check_names(model: Table, tensors: int, buffers: int) -> None:
             raise NetworkError("a signature of tensors that are not there")
         if "key" not in signature.values:
             raise NetworkError("a signature without a name")
-    carried = [entry.number("buffer") for entry in model.tables("metadata")] + model.vector("metadata_buffer").tolist()
+    carried = [entry.number("buffer") for entry in model.tables("metadata")] + model.few("metadata_buffer")
     if any(not 0 <= number < buffers for number in carried) or any(
         "name" not in entry.values for entry in model.tables("metadata")
     ):
@@ -138,12 +138,12 @@ def _check_operator_codes(codes: Sequence[Table]) -> None:
 
 def _chain(graph: Table, tensors: Sequence[Tensor], codes: int) -> tuple[Layer, ...]:
     """Return the layers in order; each takes what the one before gives, from the one input to the one output."""
-    inputs, outputs = graph.vector("inputs").tolist(), graph.vector("outputs").tolist()
+    inputs, outputs = graph.few("inputs"), graph.few("outputs")
     if len(inputs) != 1 or len(outputs) != 1:
         raise NetworkError(f"{len(inputs)} inputs and {len(outputs)} outputs: a network has one each")
     at, seen, layers = inputs[0], {inputs[0]}, []
     for operator in graph.tables("operators"):
-        sources, results = operator.vector("inputs").tolist(), operator.vector("outputs").tolist()
+        sources, results = operator.few("inputs"), operator.few("outputs")
         chained = len(sources) == 3 and len(results) == 1 and sources[0] == at and results[0] not in seen
         if operator.number("opcode_index") >= codes or not chained:
             raise NetworkError("operators that are no chain of fully connected layers")

@@ -9,6 +9,7 @@ import pytest
 from support.networks import changed, shipped, small_float
 
 from models.runtimes import flatbuffer
+from models.runtimes import layers as layers_module
 from models.runtimes.errors import NetworkError
 from models.runtimes.tflite_file import read_dense
 from models.training.tflite_writer import DenseLayer, write_dense
@@ -91,6 +92,8 @@ CHANGES = {
     "that keeps something": lambda model: setattr(graph(model).operators[0], "intermediates", [1]),
     "a signature of tensors": lambda model: setattr(model.signatureDefs[0].inputs[0], "tensorIndex", 99),
     "a signature without a name": lambda model: setattr(model.signatureDefs[0], "signatureKey", None),
+    "metadata_buffer of a Model has 9 entries": lambda model: setattr(model, "metadataBuffer", [0] * 9),
+    "a text of more than 4096 bytes": lambda model: setattr(model, "description", "x" * 4097),
     "metadata that are not there": lambda model: setattr(model, "metadataBuffer", [99]),
 }
 
@@ -125,6 +128,12 @@ def wide_float():
 def test_tables_that_point_at_one_another_are_walked_so_many_times_and_no_more(monkeypatch):
     monkeypatch.setattr(flatbuffer, "MAX_TABLES", 20)
     with pytest.raises(NetworkError, match="more than 20 tables"):
+        read_dense(shipped())
+
+
+def test_layers_that_share_their_weights_count_as_often_as_they_are_used(monkeypatch):
+    monkeypatch.setattr(layers_module, "MAX_FILE_BYTES", 400)
+    with pytest.raises(NetworkError, match="weights of 456 bytes: at most 400"):
         read_dense(shipped())
 
 
