@@ -112,6 +112,26 @@ def test_rows_of_another_width_and_no_rows_are_refused_and_the_next_call_works(n
     assert network.run(np.zeros((2, 14), np.float32)).shape == (2, 14)
 
 
+def test_a_network_that_had_no_memory_for_many_rows_still_runs_few(monkeypatch):
+    network = load_network(shipped(), "litert")
+    expected = network.run(rows_of(14, 1))
+
+    class Full:
+        """The interpreter's own object, at the moment when memory ends."""
+
+        def resize_tensor_input(self, *_):
+            raise RuntimeError("failed to allocate")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(network, "_interpreter", Full())
+        with pytest.raises(NetworkError, match="no memory for 4 rows"):
+            network.run(rows_of(14, 4))
+        # What is set aside is unknown now, so it is not believed that one row is still there.
+        with pytest.raises(NetworkError, match="no memory for 1 rows"):
+            network.run(rows_of(14, 1))
+    np.testing.assert_array_equal(network.run(rows_of(14, 1)), expected)
+
+
 @pytest.mark.parametrize("data", [b"", b"x", b"\x00" * 64, b"\xff" * 5000, b"\x1c\x00\x00\x00TFL3"])
 def test_bytes_that_are_no_network_are_refused(runtime, data):
     with pytest.raises(NetworkError):
