@@ -92,7 +92,7 @@ def _check_known(parsed: Any) -> None:
         raise NetworkError(f"a {parsed.DESCRIPTOR.name} in the ONNX file holds what a dense network does not need")
     for field, value in parsed.ListFields():
         if field.message_type:
-            for inner in value if field.is_repeated else [value]:
+            for inner in [value] if isinstance(value, message.Message) else value:
                 _check_known(inner)
 
 

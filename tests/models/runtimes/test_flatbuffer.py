@@ -77,6 +77,17 @@ def test_a_field_that_the_schema_does_not_list_is_refused():
             decode(with_word(110, 4, "<H"), {**SCHEMA, "Inner": fields}, "Root")
 
 
+def test_numbers_of_eight_bytes_must_lie_where_a_processor_can_read_them():
+    def one_number(padding):
+        # The vtable of six bytes at 4, the table at 12, its vector further on.
+        head = struct.pack("<I3H2xiI", 12, 6, 8, 4, 8, 4 + len(padding))
+        return head + padding + struct.pack("<Iq", 1, -5)
+
+    assert decode(one_number(bytes(0)), {"Root": ("long [i8]",)}, "Root").vector("long").tolist() == [-5]
+    with pytest.raises(NetworkError, match="1 numbers of 8 bytes at 28 of 36"):
+        decode(one_number(bytes(4)), {"Root": ("long [i8]",)}, "Root")
+
+
 def test_no_truncation_is_decoded():
     # The last word is nobody's.
     for end in range(len(WHOLE) - 4):
