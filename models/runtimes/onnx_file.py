@@ -7,7 +7,8 @@ numbers they use. In order:
 2. the nodes are followed from the input: Gemm and Relu for float32; for int8 the form that quantisers write (QDQ),
    QuantizeLinear and DequantizeLinear around every tensor,
 3. the layers are held against what can be computed (`layers`), as those of a TFLite file are,
-4. what was parsed is written anew for the library, so that it is given nothing that was not looked at.
+4. what was parsed is written anew for the library, without remarks, so that it is given nothing that was not looked
+   at.
 
 Source: ONNX, onnx.proto (field numbers below); Operators: Gemm, Relu, QuantizeLinear, DequantizeLinear.
 """
@@ -37,11 +38,19 @@ _SCALARS: Final = {
 _MESSAGES: Final = {
     "Model": (
         "1 ir_version int64, 2 producer_name string, 3 producer_version string, 4 domain string, "
-        "5 model_version int64, 6 doc_string string, 7 graph Graph, 8 opset_import *OperatorSet"
+        "5 model_version int64, 6 doc_string string, 7 graph Graph, 8 opset_import *OperatorSet, "
+        "14 metadata_props *Remark"
     ),
+    "Remark": "1 key string, 2 value string",
     "OperatorSet": "1 domain string, 2 version int64",
-    "Graph": "1 node *Node, 2 name string, 5 initializer *Stored, 11 input *Value, 12 output *Value",
-    "Node": "1 input *string, 2 output *string, 3 name string, 4 op_type string, 5 attribute *Attribute",
+    "Graph": (
+        "1 node *Node, 2 name string, 5 initializer *Stored, 10 doc_string string, 11 input *Value, 12 output *Value, "
+        "13 value_info *Value"
+    ),
+    "Node": (
+        "1 input *string, 2 output *string, 3 name string, 4 op_type string, 5 attribute *Attribute, "
+        "6 doc_string string"
+    ),
     "Attribute": "1 name string, 2 f float, 3 i int64, 20 type int32",
     "Stored": "1 dims *int64, 2 data_type int32, 8 name string, 9 raw_data bytes",
     "Value": "1 name string, 2 type Type",
@@ -52,6 +61,8 @@ _MESSAGES: Final = {
 }
 TYPES: Final[dict[int, np.dtype[Any]]] = {1: np.dtype("<f4"), 3: np.dtype("i1"), 6: np.dtype("<i4")}
 """TensorProto.DataType: FLOAT, INT8, INT32."""
+REMARKS: Final = ("doc_string", "metadata_props", "value_info")
+"""What tools write for people and for one another; it is dropped."""
 LEAST_OPSET: Final = 13
 """The first in which QuantizeLinear has a scale per output."""
 GEMM: Final = {"alpha": 1.0, "beta": 1.0, "transA": 0, "transB": 1}
@@ -84,6 +95,10 @@ def read_dense(data: bytes) -> tuple[tuple[Layer, ...], bytes]:
         raise NetworkError(f"{len(data)} bytes are no ONNX file of ONNX's own operators from version {LEAST_OPSET} on")
     layers = _Graph(model.graph).layers()
     check_layers(layers)
+    for part in (model, model.graph, *model.graph.node):
+        for name in REMARKS:
+            if name in part.DESCRIPTOR.fields_by_name:
+                part.ClearField(name)
     return layers, bytes(model.SerializeToString(deterministic=True))
 
 

@@ -80,6 +80,17 @@ def test_what_is_wrong_has_a_name(said, change):
         read_dense(altered(change))
 
 
+def test_remarks_of_other_tools_are_read_over_and_not_handed_on():
+    def remark(model):
+        model.metadata_props.add(key="author", value="somebody")
+        model.doc_string = model.graph.doc_string = gemm(model).doc_string = "made by a tool"
+        model.graph.value_info.append(helper.make_tensor_value_info("layer_1", onnx.TensorProto.FLOAT, [3, 99]))
+
+    layers, understood = read_dense(altered(remark))
+    assert len(layers) == 4
+    assert understood == read_dense(to_onnx(shipped()))[1]
+
+
 def test_scales_are_checked_as_those_of_a_tflite_file_are():
     import numpy as np
 
