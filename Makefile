@@ -30,7 +30,7 @@ test: setup ## the test suite; what needs a server that is not there is skipped 
 soak: setup ## the long runs: whole demos, endurance; hours
 	$(BIN)/python -m pytest -m soak -s $(ARGS)
 
-services: ## install and build what the full suite needs: broker, browser, foreign Sparkplug packages
+services: ## install and build what the full suite needs: broker, browser, foreign packages, tflite-runtime
 	deploy/services.sh
 
 check: setup ## format, lint, types, import contracts, unused code

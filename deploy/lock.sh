@@ -11,3 +11,5 @@ common=(--universal --python-version 3.11 --generate-hashes --no-header --no-ann
 echo uv | "$uv" pip compile "${common[@]}" - -o deploy/locks/tools.txt
 # Libraries that the benchmarks are compared with, in an environment of their own (make peers).
 printf '%s\n' tsfresh tsfel librosa endaq-calc nitime | "$uv" pip compile "${common[@]}" - -o deploy/locks/peers.txt
+# The older runtime for networks, which cannot live beside numpy 2 (make services).
+printf '%s\n' 'tflite-runtime>=2.14' 'numpy<2' | "$uv" pip compile "${common[@]}" - -o deploy/locks/tflite-runtime.txt

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Install what the full test suite needs beside Python: a broker, a browser, PostgreSQL, InfluxDB, foreign packages.
+# Install what the full test suite needs beside Python: a broker, a browser, PostgreSQL, InfluxDB, foreign packages,
+# and tflite-runtime, the runtime of old gateways, in an environment of its own.
 # Idempotent; only what is missing is installed. Programs come from Debian's packages, npm packages go to the cache,
 # and InfluxDB, which Debian does not have, is built into the cache once (a quarter of an hour).
 set -euo pipefail
@@ -47,6 +48,28 @@ if [ -f "$source/package-lock.json" ] && ! cmp -s "$source/package-lock.json" "$
     cp "$source/package-lock.json" "$target/package-lock.json.new"
     mv "$target/package-lock.json.new" "$target/package-lock.json"
     npm ci --prefix "$target" --no-audit --no-fund --loglevel=error || { rm -f "$target/package-lock.json"; exit 1; }
+fi
+
+# tflite-runtime ends at Python 3.11 and numpy 1, so it gets a small environment of its own in the cache.
+lock=deploy/locks/tflite-runtime.txt
+target=$cache/tflite-runtime-$(sed -n 's/^tflite-runtime==\([^ ]*\).*/\1/p' "$lock")
+if ! cmp -s "$lock" "$target/lock.txt"; then
+    old_python=
+    for candidate in .venv/bin/python python3.11 python3; do
+        if "$candidate" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null; then
+            old_python=$candidate
+            break
+        fi
+    done
+    if [ -n "$old_python" ]; then
+        echo "services: installing tflite-runtime into $target"
+        rm -rf "$target"
+        "$old_python" -m venv "$target"
+        "$target/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes -r "$lock"
+        cp "$lock" "$target/lock.txt"
+    else
+        echo "services: no Python 3.11 here, so tflite-runtime is not tested" >&2
+    fi
 fi
 
 if [ ! -x "$influxd" ] && ! have influxd; then

@@ -33,6 +33,8 @@ def _is_there(name: str) -> bool:
         return True  # Debian keeps the server's programs out of the path.
     if name == "influxdb":
         return influxd_path() is not None
+    if name == "tflite-runtime":
+        return tflite_runtime_python().exists()
     return any(shutil.which(program) for program in PROGRAMS[name])
 
 
@@ -40,6 +42,13 @@ def npm_modules() -> Path:
     """Return where `make services` puts the foreign Sparkplug packages."""
     cache = Path(os.environ.get("PLANTPULSE_CACHE", Path.home() / ".cache" / "plantpulse"))
     return cache / "npm" / "node_modules"
+
+
+def tflite_runtime_python() -> Path:
+    """Return the interpreter with tflite-runtime and numpy 1 that `make services` made."""
+    from plantpulse.bench.inference import default_interpreter
+
+    return default_interpreter()
 
 
 @cache

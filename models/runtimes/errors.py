@@ -2,7 +2,8 @@
 
 PlantpulseError
 ├── NetworkError                 bytes that are no network, or one this runtime cannot run; reject the model
-└── RuntimeMissingError          the runtime's library is not installed; names the extra
+├── RuntimeMissingError          the runtime's library is not installed; names the extra
+└── DelegateError                the accelerator's library cannot be used; says which and why
 """
 
 from __future__ import annotations
@@ -16,3 +17,7 @@ class NetworkError(PlantpulseError):
 
 class RuntimeMissingError(InputError):
     """The runtime's library is not installed; says which extra to install."""
+
+
+class DelegateError(InputError):
+    """An accelerator's library that cannot be used, or a runtime that takes none; says which and why."""

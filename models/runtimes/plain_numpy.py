@@ -1,24 +1,22 @@
 """Run a dense network with numpy alone: the last fallback, where no TFLite library can be installed.
 
-int8 layers are computed in integers like the kernels do; only the final rounding differs (they multiply in fixed point,
-this in float64), so answers agree to one step of the output's scale.
+int8 layers are computed in integers and scaled in fixed point as the reference kernels do it. Optimised kernels round
+once where these round twice, so answers agree to one step of the output's scale.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
-from models.runtimes.base import dequantise, quantise
-from models.runtimes.errors import NetworkError
-from models.runtimes.tflite_file import Layer, read_dense
+from models.runtimes.base import check_rows, dequantise, quantise
+from models.runtimes.layers import LEAST_EXPONENT, Layer
+from models.runtimes.tflite_file import read_dense
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-MAX_LEFT_SHIFT: Final = 8
-"""A layer that makes its input 256 times larger is no layer that anyone trained."""
 
 
 class NumpyNetwork:
@@ -33,21 +31,12 @@ class NumpyNetwork:
 
     def __init__(self, data: bytes) -> None:
         layers = read_dense(data)
-        self.inputs = layers[0].source.shape[-1]
-        self.outputs = layers[-1].result.shape[-1]
-        self._chain: _IntegerChain | _FloatChain
-        kinds = {layer.weights.values.dtype for layer in layers if layer.weights.values is not None}
-        if kinds == {np.dtype(np.int8)}:
-            self._chain = _IntegerChain(layers)
-        elif kinds == {np.dtype(np.float32)}:
-            self._chain = _FloatChain(layers)
-        else:
-            raise NetworkError(f"weights of types {kinds}: all float32 or all int8, nothing in between")
+        self.inputs, self.outputs = layers[0].source.shape[1], layers[-1].result.shape[1]
+        self._chain = _QuantisedChain(layers) if layers[0].is_int8 else _FloatChain(layers)
 
     def run(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the network's answer to each row; see `models.runtimes.base.Network`."""
-        if rows.ndim != 2 or rows.shape[1] != self.inputs:
-            raise NetworkError(f"rows of shape {rows.shape}: the network takes (n, {self.inputs})")
+        check_rows(rows, self.inputs)
         return self._chain(rows)
 
 
@@ -55,8 +44,8 @@ class _FloatChain:
     def __init__(self, layers: tuple[Layer, ...]) -> None:
         self._layers = [
             (
-                np.asarray(layer.weights.values, np.float32).T,
-                np.asarray(layer.bias.values, np.float32),
+                layer.stored_weights().T,
+                layer.stored_bias(),
                 np.float32(0.0 if layer.relu else -np.inf),
             )
             for layer in layers
@@ -69,55 +58,102 @@ class _FloatChain:
         return values
 
 
-class _IntegerChain:
-    """Integers held in float64, where sums of products of bytes are exact and a matrix product is fast."""
-
+class _QuantisedChain:
     def __init__(self, layers: tuple[Layer, ...]) -> None:
-        self._layers = [_integer_layer(layer) for layer in layers]
+        self._integers = IntegerChain(layers)
         self._source, self._result = layers[0].source, layers[-1].result
 
     def __call__(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
-        values = quantise(rows, float(self._source.scales[0]), self._source.zero_point).astype(np.float64)
-        for weights, bias, multiplier, zero_point, lowest in self._layers:
+        answers = self._integers(quantise(rows, self._source.scale, self._source.zero_point))
+        return dequantise(answers, self._result.scale, self._result.zero_point)
+
+
+class IntegerChain:
+    """int8 layers in integers alone, as a microcontroller computes them.
+
+    Sums are held in float64, where those of products of bytes are exact and a matrix product is fast.
+    """
+
+    def __init__(self, layers: tuple[Layer, ...]) -> None:
+        self.layers = tuple(_integer_layer(layer) for layer in layers)
+        self._sums = [(layer.weights.T.astype(np.float64), layer.bias.astype(np.float64)) for layer in self.layers]
+
+    def __call__(self, rows: NDArray[np.int8]) -> NDArray[np.int8]:
+        """Return the answers (n, outputs) to rows (n, inputs), both int8."""
+        values = rows.astype(np.float64)
+        for (weights, bias), layer in zip(self._sums, self.layers, strict=True):
             sums = (values @ weights + bias).astype(np.int64)
-            values = np.clip(multiplier(sums) + zero_point, lowest, 127).astype(np.float64)
-        return dequantise(values.astype(np.int8), float(self._result.scales[0]), self._result.zero_point)
+            values = np.clip(layer.multiplier(sums) + layer.zero_point, layer.lowest, 127).astype(np.float64)
+        return values.astype(np.int8)
 
 
-def _integer_layer(
-    layer: Layer,
-) -> tuple[NDArray[np.float64], NDArray[np.float64], _FixedPoint, int, int]:
-    """Return weights, bias, multiplier to the output's scale, its zero point, and the lowest output."""
-    weights = np.asarray(layer.weights.values, np.float64).T
-    # The input's zero point is folded into the bias: Σ (x − z) w + b = Σ x w + (b − z Σ w).
-    bias = np.asarray(layer.bias.values, np.float64) - layer.source.zero_point * weights.sum(axis=0)
-    scale = float(layer.source.scales[0]) * layer.weights.scales.astype(np.float64) / float(layer.result.scales[0])
+@dataclass(frozen=True, slots=True)
+class IntegerLayer:
+    """One int8 layer, ready to be computed: what it gives is (weights · x + bias) · multiplier + zero point, clipped.
+
+    Attributes:
+        weights: int8 (outputs, inputs).
+        bias: int64 (outputs,), within int32; the zero point of what goes in is folded into it.
+        multiplier: to the scale of what comes out.
+        zero_point: of what comes out.
+        lowest: of what comes out; the zero point where negative numbers become zero.
+    """
+
+    weights: NDArray[np.int8]
+    bias: NDArray[np.int64]
+    multiplier: FixedPoint
+    zero_point: int
+    lowest: int
+
+
+def _integer_layer(layer: Layer) -> IntegerLayer:
+    weights, bias = layer.stored_weights(), layer.stored_bias().astype(np.int64)
+    multiplier = FixedPoint.of(np.broadcast_to(layer.factors(), bias.shape))
+    # Units that count as zero become zero: their stored bias may lie at the edge of int32.
+    alive = multiplier.fractions != 0
+    weights = np.where(alive[:, None], weights, 0).astype(np.int8)
+    # Σ (x − z) w + b = Σ x w + (b − z Σ w).
+    bias = np.where(alive, bias - layer.source.zero_point * weights.sum(axis=1, dtype=np.int64), 0)
     zero_point = layer.result.zero_point
-    return weights, bias, _FixedPoint(scale), zero_point, max(zero_point, -128) if layer.relu else -128
+    return IntegerLayer(weights, bias, multiplier, zero_point, zero_point if layer.relu else -128)
 
 
-class _FixedPoint:
+@dataclass(frozen=True, slots=True)
+class FixedPoint:
     """Multiply integers by real numbers as the kernels do: times a 31-bit fraction, then a rounded shift.
 
-    Args:
-        factors: (outputs,).
+    Attributes:
+        fractions: (outputs,) below 2³¹.
+        left: (outputs,) bits to shift before, 0 or more.
+        right: (outputs,) bits to shift after, 0 to 31.
 
     Source: gemmlowp, fixedpoint.h: SaturatingRoundingDoublingHighMul, RoundingDivideByPOT.
     """
 
-    def __init__(self, factors: NDArray[np.float64]) -> None:
+    fractions: NDArray[np.int64]
+    left: NDArray[np.int64]
+    right: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, factors: NDArray[np.float64]) -> Self:
+        """Return the nearest fixed-point numbers to factors (outputs,)."""
         fractions, exponents = np.frexp(factors)
-        if not np.isfinite(factors).all() or (exponents > MAX_LEFT_SHIFT).any():
-            raise NetworkError("an int8 layer whose scales multiply to something absurd")
         # A unit that training switched off has a scale next to nothing: the kernels take it for zero, too.
-        alive = exponents >= -31
-        self._fractions = np.where(alive, np.rint(fractions * (1 << 31)), 0.0).astype(np.int64)
-        self._left = np.maximum(exponents, 0).astype(np.int64)
-        self._right = np.where(alive, np.maximum(-exponents, 0), 0).astype(np.int64)
+        alive = exponents >= LEAST_EXPONENT
+        fixed = np.where(alive, np.rint(fractions * (1 << 31)), 0.0).astype(np.int64)
+        # A fraction that is rounded up to one is a half with the next exponent.
+        full = fixed == 1 << 31
+        fixed, exponents = np.where(full, 1 << 30, fixed), exponents + full
+        return cls(
+            fixed,
+            np.maximum(exponents, 0).astype(np.int64),
+            np.where(alive, np.maximum(-exponents, 0), 0).astype(np.int64),
+        )
 
     def __call__(self, values: NDArray[np.int64]) -> NDArray[np.int64]:
-        high = ((values << self._left) * self._fractions + (1 << 30)) >> 31
-        mask = (1 << self._right) - 1
+        """Return the products, rounded to integers."""
+        high = ((values << self.left) * self.fractions + (1 << 30)) >> 31
+        mask = (1 << self.right) - 1
         # Halves away from zero, as the kernels round.
         threshold = (mask >> 1) + (high < 0)
-        return np.asarray((high >> self._right) + ((high & mask) > threshold))
+        return np.asarray((high >> self.right) + ((high & mask) > threshold))

@@ -1,162 +1,171 @@
 """Read a dense network out of a TFLite file, without the schema classes and without trusting the file.
 
-The numpy runtime is the fallback where no TFLite library can be installed, so it must not need one to read the file;
-a second file with the same weights could drift away from the first. A FlatBuffer is a tree of offsets: a table begins
-with a signed offset back to its vtable, which says where each field lies. Every access is checked against the length.
+Every runtime for TFLite files reads the file here first: the interpreters follow its offsets unchecked and some crash
+on a damaged one. The numpy runtime needs nothing else, so there is no second file with the same weights that could
+drift away from the first. In order: the whole FlatBuffer is decoded along `SCHEMA` (`flatbuffer`), the tables are held
+against one another here, and the layers against what can be computed (`layers`). A network with other operators than
+fully connected layers is refused by all runtimes: what cannot be checked is not handed on.
 
-Source: FlatBuffers internals, "Tables"; TensorFlow Lite schema version 3 (field numbers below).
+Source: TensorFlow Lite schema version 3.
 """
 
 from __future__ import annotations
 
-import struct
-from dataclasses import dataclass
+import itertools
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from models.runtimes.errors import NetworkError
+from models.runtimes.flatbuffer import Schema, Table, decode
+from models.runtimes.layers import MAX_FILE_BYTES, Layer, Tensor, check_layers
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from collections.abc import Sequence
 
-MAX_LAYERS: Final = 64
+IDENTIFIER: Final = b"TFL3"
+VERSION: Final = 3
 FULLY_CONNECTED: Final = 9
+FULLY_CONNECTED_OPTIONS: Final = 8
 RELU: Final = 1
-TYPES: Final[dict[int, np.dtype[Any]]] = {0: np.dtype("<f4"), 2: np.dtype("<i4"), 9: np.dtype("i1")}
+INT32: Final = 2
+TYPES: Final[dict[int, np.dtype[Any]]] = {0: np.dtype("<f4"), INT32: np.dtype("<i4"), 9: np.dtype("i1")}
 """TensorType: FLOAT32, INT32, INT8."""
+MAX_ELEMENTS: Final = 1 << 24
 
-
-@dataclass(frozen=True, slots=True)
-class Tensor:
-    """One tensor of the file; `values` is None for what is computed."""
-
-    shape: tuple[int, ...]
-    values: NDArray[Any] | None
-    scales: NDArray[np.float32]
-    zero_point: int
-
-
-@dataclass(frozen=True, slots=True)
-class Layer:
-    """One fully connected layer with the tensors it goes from and to."""
-
-    source: Tensor
-    weights: Tensor
-    bias: Tensor
-    result: Tensor
-    relu: bool
-
-
-@dataclass(frozen=True, slots=True)
-class _Table:
-    """A table of the FlatBuffer: field numbers to values."""
-
-    data: bytes
-    at: int
-
-    def _field(self, number: int) -> int | None:
-        vtable = self.at - self._read("<i", self.at)
-        if 4 + 2 * number >= self._read("<H", vtable):
-            return None
-        offset = self._read("<H", vtable + 4 + 2 * number)
-        return self.at + offset if offset else None
-
-    def _read(self, form: str, at: int) -> int:
-        if at < 0:
-            raise NetworkError("an offset points in front of the file")
-        return int(struct.unpack_from(form, self.data, at)[0])
-
-    def number(self, number: int, form: str) -> int:
-        """Return a scalar field, 0 when it is left out."""
-        at = self._field(number)
-        return 0 if at is None else self._read(form, at)
-
-    def table(self, number: int) -> _Table | None:
-        """Return a table field."""
-        at = self._field(number)
-        return None if at is None else _Table(self.data, at + self._read("<I", at))
-
-    def vector(self, number: int, dtype: str) -> NDArray[Any]:
-        """Return a vector of scalars, empty when it is left out."""
-        at = self._field(number)
-        if at is None:
-            return np.empty(0, dtype)
-        at += self._read("<I", at)
-        return np.frombuffer(self.data, dtype, self._read("<I", at), at + 4)
-
-    def tables(self, number: int) -> list[_Table]:
-        """Return a vector of tables."""
-        at = self._field(number)
-        if at is None:
-            return []
-        at += self._read("<I", at)
-        offsets = np.frombuffer(self.data, "<u4", self._read("<I", at), at + 4)
-        return [_Table(self.data, at + 4 + 4 * place + int(offset)) for place, offset in enumerate(offsets)]
+_NAMED: Final = ("name string",)
+SCHEMA: Final[Schema] = {
+    "Model": (
+        *("version u4", "operator_codes [OperatorCode]", "subgraphs [SubGraph]", "description string"),
+        *("buffers [Buffer]", "metadata_buffer [i4]", "metadata [Metadata]", "signature_defs [SignatureDef]"),
+    ),
+    "OperatorCode": ("deprecated_builtin_code i1", "-", "version i4", "builtin_code i4"),
+    "SubGraph": ("tensors [Tensor]", "inputs [i4]", "outputs [i4]", "operators [Operator]", "name string"),
+    "Tensor": (
+        *("shape [i4]", "type i1", "buffer u4", "name string", "quantization Quantization", "is_variable u1", "-"),
+        *("shape_signature [i4]", "has_rank u1"),
+    ),
+    "Quantization": ("min [f4]", "max [f4]", "scale [f4]", "zero_point [i8]", "-", "-", "quantized_dimension i4"),
+    "Operator": (
+        *("opcode_index u4", "inputs [i4]", "outputs [i4]", "options_type u1", "options Options"),
+        *("-", "-", "mutating [u1]", "intermediates [i4]"),
+    ),
+    "Options": ("activation i1", "weights_format i1", "keep_dims u1", "asymmetric u1", "bias_type i1"),
+    "Buffer": ("data [u1]",),
+    "Metadata": (*_NAMED, "buffer u4"),
+    "SignatureDef": ("inputs [TensorMap]", "outputs [TensorMap]", "key string", "-", "subgraph u4"),
+    "TensorMap": (*_NAMED, "tensor u4"),
+}
 
 
 def read_dense(data: bytes) -> tuple[Layer, ...]:
     """Return the layers of a TFLite file that is a chain of fully connected layers.
 
     Raises:
-        NetworkError: the bytes are no such file.
+        NetworkError: the bytes are no such file, or one that a runtime would crash on or compute wrongly.
     """
-    try:
-        return _read(data)
-    except (struct.error, ValueError, IndexError, OverflowError) as error:
-        raise NetworkError(f"{len(data)} bytes are no TFLite file that can be read: {error}") from error
-
-
-def _read(data: bytes) -> tuple[Layer, ...]:
-    if data[4:8] != b"TFL3":
+    if data[4:8] != IDENTIFIER:
         raise NetworkError(f"{len(data)} bytes are no TFLite file: the identifier TFL3 is missing")
-    model = _Table(data, struct.unpack_from("<I", data)[0])
-    codes = [max(code.number(0, "<b"), code.number(3, "<i")) for code in model.tables(1)]
-    graphs, buffers = model.tables(2), model.tables(4)
-    if len(graphs) != 1:
-        raise NetworkError(f"{len(graphs)} graphs in one file: the numpy runtime runs one")
-    tensors = [_tensor(table, buffers) for table in graphs[0].tables(0)]
-    operators = graphs[0].tables(3)
-    if not 1 <= len(operators) <= MAX_LAYERS:
-        raise NetworkError(f"a network of {len(operators)} layers: the numpy runtime runs 1 to {MAX_LAYERS}")
-    at = int(graphs[0].vector(1, "<i4")[0])
-    layers = []
-    for operator in operators:
-        inputs, outputs = operator.vector(1, "<i4"), operator.vector(2, "<i4")
-        options = operator.table(4)
-        activation = options.number(0, "<b") if options else 0
-        chained = inputs.size == 3 and outputs.size == 1 and int(inputs[0]) == at
-        if codes[operator.number(0, "<I")] != FULLY_CONNECTED or activation not in {0, RELU} or not chained:
-            raise NetworkError("the numpy runtime runs chains of fully connected layers only; use the runtime litert")
-        source, weights, bias = (tensors[int(number)] for number in inputs)
-        at = int(outputs[0])
-        layers.append(_checked(Layer(source, weights, bias, tensors[at], activation == RELU)))
+    if len(data) > MAX_FILE_BYTES:
+        raise NetworkError(f"a network of {len(data)} bytes: at most {MAX_FILE_BYTES}")
+    model = decode(data, SCHEMA, "Model")
+    graphs, buffers = model.tables("subgraphs"), model.tables("buffers")
+    if model.number("version") != VERSION or len(graphs) != 1:
+        raise NetworkError(f"version {model.number('version')} with {len(graphs)} graphs: {VERSION} with one is read")
+    tensors = tuple(_tensor(table, buffers) for table in graphs[0].tables("tensors"))
+    _check_names(model, len(tensors), len(buffers))
+    _check_operator_codes(model.tables("operator_codes"))
+    layers = _chain(graphs[0], tensors, len(model.tables("operator_codes")))
+    check_layers(layers)
+    return layers
+
+
+def _tensor(table: Table, buffers: Sequence[Table]) -> Tensor:
+    kind, shape = table.number("type"), tuple(table.few("shape"))
+    if kind not in TYPES:
+        raise NetworkError(f"a tensor of type {kind}: float32, int32 and int8 are known")
+    elements = 1
+    for side in shape:
+        elements *= max(side, 0)
+    if not 1 <= elements <= MAX_ELEMENTS or len(shape) > 2:
+        raise NetworkError(f"a tensor of shape {shape}")
+    signature = table.few("shape_signature")
+    if signature and not (
+        len(signature) == len(shape)
+        and all(asked in {-1, side} for asked, side in zip(signature, shape, strict=True))
+        and -1 not in signature[1:]
+    ):
+        raise NetworkError(f"a tensor of shape {shape} that may be {tuple(signature)}")
+    if table.number("is_variable"):
+        raise NetworkError("a tensor that the network remembers from row to row")
+    number = table.number("buffer")
+    if number >= len(buffers):
+        raise NetworkError(f"buffer {number} of {len(buffers)}")
+    raw = buffers[number].vector("data")
+    if raw.size not in {0, elements * TYPES[kind].itemsize}:
+        raise NetworkError(f"{raw.size} bytes for a tensor of shape {shape}")
+    values = raw.view(TYPES[kind]).reshape(shape) if raw.size else None
+    quantisation = table.table("quantization") or Table("Quantization", {})
+    if quantisation.number("quantized_dimension"):
+        raise NetworkError("a tensor with scales along its inputs: one per output is known")
+    scales, zero_points = quantisation.vector("scale"), quantisation.vector("zero_point")
+    return Tensor(shape, TYPES[kind], values, np.asarray(scales, np.float32), np.asarray(zero_points, np.int64))
+
+
+def _check_names(model: Table, tensors: int, buffers: int) -> None:
+    """Look at what names the inputs and outputs and at what else the file carries: it is read by libraries, too."""
+    for signature in model.tables("signature_defs"):
+        named = (*signature.tables("inputs"), *signature.tables("outputs"))
+        if signature.number("subgraph") or any(
+            entry.number("tensor") >= tensors or "name" not in entry.values for entry in named
+        ):
+            raise NetworkError("a signature of tensors that are not there")
+        if "key" not in signature.values:
+            raise NetworkError("a signature without a name")
+    carried = [entry.number("buffer") for entry in model.tables("metadata")] + model.few("metadata_buffer")
+    if any(not 0 <= number < buffers for number in carried) or any(
+        "name" not in entry.values for entry in model.tables("metadata")
+    ):
+        raise NetworkError("metadata that are not there")
+
+
+def _check_operator_codes(codes: Sequence[Table]) -> None:
+    for code in codes:
+        number = max(code.number("deprecated_builtin_code"), code.number("builtin_code"))
+        if number != FULLY_CONNECTED:
+            raise NetworkError(f"operator {number}: only chains of fully connected layers are run")
+
+
+def _chain(graph: Table, tensors: Sequence[Tensor], codes: int) -> tuple[Layer, ...]:
+    """Return the layers in order; each takes what the one before gives, from the one input to the one output."""
+    inputs, outputs = graph.few("inputs"), graph.few("outputs")
+    if len(inputs) != 1 or len(outputs) != 1:
+        raise NetworkError(f"{len(inputs)} inputs and {len(outputs)} outputs: a network has one each")
+    at, seen, layers = inputs[0], {inputs[0]}, []
+    for operator in graph.tables("operators"):
+        sources, results = operator.few("inputs"), operator.few("outputs")
+        chained = len(sources) == 3 and len(results) == 1 and sources[0] == at and results[0] not in seen
+        if operator.number("opcode_index") >= codes or not chained:
+            raise NetworkError("operators that are no chain of fully connected layers")
+        if not all(0 <= number < len(tensors) for number in itertools.chain(sources, results)):
+            raise NetworkError("an operator on tensors that are not there")
+        at = results[0]
+        seen.add(at)
+        source, weights, bias = (tensors[number] for number in sources)
+        layers.append(Layer(source, weights, bias, tensors[at], relu=_has_relu(operator)))
+    if at != outputs[0]:
+        raise NetworkError("the last layer is not the network's output")
     return tuple(layers)
 
 
-def _tensor(table: _Table, buffers: list[_Table]) -> Tensor:
-    kind = table.number(1, "<b")
-    if kind not in TYPES:
-        raise NetworkError(f"a tensor of type {kind}: the numpy runtime knows float32, int32 and int8")
-    shape = tuple(int(side) for side in table.vector(0, "<i4"))
-    raw = buffers[table.number(2, "<I")].vector(0, "|u1").tobytes()
-    quantisation = table.table(4)
-    scales, zero_point = np.empty(0, np.float32), 0
-    if quantisation is not None:
-        scales = quantisation.vector(2, "<f4").astype(np.float32)
-        zero_points = quantisation.vector(3, "<i8")
-        zero_point = int(zero_points[0]) if zero_points.size else 0
-    return Tensor(shape, np.frombuffer(raw, TYPES[kind]).reshape(shape) if raw else None, scales, zero_point)
-
-
-def _checked(layer: Layer) -> Layer:
-    weights, bias = layer.weights.values, layer.bias.values
-    if weights is None or bias is None or weights.ndim != 2 or bias.shape != weights.shape[:1]:
-        raise NetworkError("a layer without weights or with a bias that does not fit them")
-    if layer.source.shape[-1:] != weights.shape[1:] or layer.result.shape[-1:] != weights.shape[:1]:
-        raise NetworkError("a layer whose weights do not fit what goes in and out")
-    quantised = weights.dtype == np.int8
-    scales = (layer.source.scales, layer.result.scales)
-    if quantised and (any(scale.size != 1 for scale in scales) or layer.weights.scales.size not in {1, len(weights)}):
-        raise NetworkError("an int8 layer without its scales")
-    return layer
+def _has_relu(operator: Table) -> bool:
+    options = operator.table("options")
+    if operator.number("options_type") != FULLY_CONNECTED_OPTIONS or options is None:
+        raise NetworkError("a fully connected layer without its options")
+    if operator.vector("mutating").size or operator.vector("intermediates").size:
+        raise NetworkError("a fully connected layer that keeps something")
+    activation = options.number("activation")
+    plain = not options.number("weights_format") and options.number("bias_type") in {0, INT32}
+    if activation not in {0, RELU} or not plain:
+        raise NetworkError(f"a fully connected layer with activation {activation}, or with shuffled weights")
+    return activation == RELU

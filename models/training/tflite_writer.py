@@ -13,12 +13,14 @@ import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
+
 from models.contract.errors import PlantpulseError
+from models.runtimes.tflite_file import read_dense
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import numpy as np
     from numpy.typing import NDArray
 
 SCHEMA_VERSION: Final = 3
@@ -90,6 +92,20 @@ def write_dense(layers: Sequence[DenseLayer], description: str) -> bytes:
     builder = flatbuffers.Builder(4096)
     builder.Finish(root.Pack(builder), file_identifier=FILE_IDENTIFIER)
     return bytes(builder.Output())
+
+
+def float_twin(network: bytes) -> bytes:
+    """Return an int8 network with the same weights in float32: what it would answer if activations were not rounded.
+
+    Raises:
+        NetworkError: the bytes are no dense int8 network.
+        TrainingExtraMissingError: the extra `train` is not installed.
+    """
+    layers = []
+    for layer in read_dense(network):
+        weights, bias = layer.weights.scales[:, None] * layer.stored_weights(), layer.bias.scales * layer.stored_bias()
+        layers.append(DenseLayer(weights.astype(np.float32), bias.astype(np.float32), layer.relu))
+    return write_dense(layers, "float32 twin")
 
 
 class _Model:

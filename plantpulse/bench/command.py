@@ -42,6 +42,7 @@ BENCHMARKS: Final = (
     Benchmark("features", "plantpulse.bench.features", "vibration features against a bare FFT and plain float64"),
     Benchmark("alarm", "plantpulse.bench.alarm", "the whole line: from the window that decides to the alarm over HTTP"),
     Benchmark("console", "plantpulse.bench.console", "how soon each page of the console has what it shows"),
+    Benchmark("inference", "plantpulse.bench.inference", "the runtimes of networks, through the adapter and bare"),
     Benchmark("pipeline", "plantpulse.bench.pipeline", "the real agent: CPU, memory, latency, channels per core"),
     Benchmark("trends", "plantpulse.bench.trends", "one feature over a year out of a plant of a thousand machines"),
 )

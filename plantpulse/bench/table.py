@@ -48,6 +48,7 @@ ROWS: Final = (
     Row("Fleet page, 1,000 machines, all its answers, p95", "console", "fleet_p95_ms", "{:.0f} ms", "below 500 ms"),
     Row("The same right after the cloud has started", "console", "fleet_first_ms", "{:.0f} ms", "–"),
     Row("Slowest page, 100,000 alarm occurrences, p95", "console", "slowest_page_p95_ms", "{:.0f} ms", "below 300 ms"),
+    Row("One inference of the network that ships, litert, median", "inference", "litert_us", "{:.1f} µs", "below 5 µs"),
     Row("Default features, per channel-second", "features", "ms_per_channel_second", "{:.3f} ms", "–"),
     Row(
         "Default features against one bare FFT of the same windows", "features", "ratio_to_bare_rfft", "{:.2f}×", "2.5×"
