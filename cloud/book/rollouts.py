@@ -124,7 +124,9 @@ def command_rollout(engine: Engine, rollout_id: str, command: Command, at_ms: in
         rollout, decisions = rules.react(before, command, at_ms)
         doing = Doing(command.by, at_ms)
         save(session, before, rollout, decisions, doing)
-        _note(session, rollout, command.verb.value, doing, {"why": command.why, "phase": rollout.phase.value})
+        if not decisions:
+            # Else what was decided tells of it.
+            _note(session, rollout, command.verb.value, doing, {"why": command.why})
         return rollout
 
 
