@@ -24,7 +24,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from cloud.errors import ConflictError, EditionError, RolloutRunningError
-from cloud.rollout_gate import broken_limit, compare, has_reference, next_look_hours, summed
+from cloud.rollout_gate import broken_limit, compare, has_reference, next_look_hours, summed, too_many
 from cloud.rollout_state import (
     FAILURES,
     HOUR_MS,
@@ -327,9 +327,11 @@ def _admit(rollout: Rollout) -> Reaction:
 
 def _end_stage(rollout: Rollout, now_ms: int) -> Reaction:
     evidence = summed(one.evidence for one in _admitted(rollout))
+    limit = too_many(evidence, rollout.plan.gate, rollout.looks - 1)
     sentence = (
         f"stage {rollout.stage + 1} ended well: {evidence.new_alarms} alarms in"
         f" {evidence.new_machine_hours:.0f} machine-hours"
+        f"{', nothing to compare with' if limit is None else f'; {limit} would have been too many'}"
     )
     ended = EndStage(rollout.stage, sentence)
     if rollout.stage + 1 == len(rollout.plan.stages):

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sqlalchemy.orm import Session
+
 from cloud import rollout as rules
 from cloud.book.accounts import Doing
 from cloud.book.model_registry import CLOCK
@@ -21,10 +23,11 @@ from cloud.event_hub import Change, Subject
 from cloud.rollout_state import GatewayReport, SetTarget, Tick
 
 if TYPE_CHECKING:
-    from sqlalchemy import Engine
-    from sqlalchemy.orm import Session
+    from collections.abc import Sequence
 
-    from cloud.rollout_state import Event, Rollout
+    from sqlalchemy import Engine
+
+    from cloud.rollout_state import Decision, Event, Rollout
 
 
 class RolloutDriver:
@@ -45,12 +48,13 @@ class RolloutDriver:
         return changes
 
     def _move(self, rollout_id: str, now_ms: int) -> set[Change]:
+        # Looked at without a lock first: most of the time nothing is to be written, and nobody waits for that.
+        with Session(self._engine) as session:
+            before, rollout, _ = _moved(session, rollout_id, now_ms)
+        if rollout == before:
+            return set()
         with writing(self._engine, "the rollout") as session:
-            before = load(session, rollout_id)
-            rollout = before
-            for event in _heard(session, before):
-                rollout, _ = rules.react(rollout, event, now_ms)
-            rollout, decisions = rules.react(rollout, Tick(), now_ms)
+            before, rollout, decisions = _moved(session, rollout_id, now_ms)
             if rollout == before:
                 return set()
             save(session, before, rollout, decisions, Doing(CLOCK, now_ms))
@@ -59,6 +63,16 @@ class RolloutDriver:
         if rollout.phase != before.phase:
             changes.add(Change(Subject.MODEL, rollout.machine_class))
         return changes
+
+
+def _moved(session: Session, rollout_id: str, now_ms: int) -> tuple[Rollout, Rollout, Sequence[Decision]]:
+    """Return a rollout as it was and as it is after what was heard of it, and what is decided."""
+    before = load(session, rollout_id)
+    rollout = before
+    for event in _heard(session, before):
+        rollout, _ = rules.react(rollout, event, now_ms)
+    rollout, decisions = rules.react(rollout, Tick(), now_ms)
+    return before, rollout, decisions
 
 
 def _heard(session: Session, rollout: Rollout) -> list[Event]:

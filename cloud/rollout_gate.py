@@ -21,7 +21,8 @@ Source: Przyborowski and Wilenski (1940), Homogeneity of results in testing samp
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields
+from bisect import bisect_left
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Final
 
 from scipy.special import betainc
@@ -134,6 +135,23 @@ def compare(evidence: Evidence, gate: Gate, look: int) -> tuple[Comparison, ...]
         for against, alarms, hours in references
         if hours > 0 and evidence.new_machine_hours > 0
     )
+
+
+def too_many(evidence: Evidence, gate: Gate, look: int) -> int | None:
+    """Return from how many alarms on the new version would have counted as worse, None with nothing to compare with.
+
+    People see by it how sharp the test was: in a quiet plant few machine-hours tell a flood of alarms, not a doubling.
+    """
+
+    def is_worse(new_alarms: int) -> bool:
+        return any(one.is_worse for one in compare(replace(evidence, new_alarms=new_alarms), gate, look))
+
+    if not compare(evidence, gate, look):
+        return None
+    most = 1
+    while not is_worse(most):
+        most *= 2
+    return bisect_left(range(most), x=True, key=is_worse)
 
 
 def has_reference(evidence: Evidence, machine_hours: float) -> bool:

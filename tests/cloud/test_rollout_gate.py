@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -9,7 +11,7 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 
 from cloud.rollout import react, start
-from cloud.rollout_gate import compare, level_of_look, rate_p_value
+from cloud.rollout_gate import compare, level_of_look, rate_p_value, too_many
 from cloud.rollout_state import (
     HOUR_MS,
     Evidence,
@@ -58,6 +60,29 @@ def test_both_references_are_compared_and_each_alone_can_tell():
     assert [one.is_worse for one in compare(beside, Gate(), 0)] == [False, True]
     assert compare(Evidence(30, 100.0), Gate(), 0) == ()
     assert compare(Evidence(old_alarms=1, old_machine_hours=100.0), Gate(), 0) == ()
+
+
+@given(st.integers(0, 300), st.floats(10, 1e4), st.floats(1, 1e3), st.integers(0, 12))
+def test_people_are_told_how_many_alarms_would_have_been_too_many(old, old_h, new_h, look):
+    evidence = Evidence(0, new_h, old, old_h)
+    limit = too_many(evidence, Gate(), look)
+    for new_alarms, is_worse in ((limit - 1, False), (limit, True)):
+        ((one),) = compare(replace(evidence, new_alarms=new_alarms), Gate(), look)
+        assert one.is_worse is is_worse
+    assert too_many(Evidence(5, new_h), Gate(), look) is None
+
+
+@pytest.mark.parametrize(
+    ("ratio", "expected", "caught"),
+    [(5, 5, 0.98), (5, 2, 0.64), (3, 12, 0.96), (3, 8, 0.8), (3, 2, 0.14), (2, 30, 0.9), (2, 12, 0.36)],
+)
+def test_how_much_is_caught_is_what_the_document_says(ratio, expected, caught):
+    """docs/rollouts.md: at the fourth look, with ten times as long a time before, over 2,000 tries."""
+    rng = np.random.default_rng(0)
+    new, old = rng.poisson(ratio * expected, 2_000), rng.poisson(10 * expected, 2_000)
+    evidence = [Evidence(int(a), 1.0, int(b), 10.0) for a, b in zip(new, old, strict=True)]
+    share = np.mean([compare(one, Gate(), 3)[0].is_worse for one in evidence])
+    assert share == pytest.approx(caught, abs=0.04)  # four standard errors
 
 
 def ended(ratio, false_halt, seed):

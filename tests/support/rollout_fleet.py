@@ -39,12 +39,13 @@ STEPS = (
 
 @dataclass(slots=True)
 class SimulatedAgent:
-    """One gateway: what it runs, what is wished of it, how far it is."""
+    """One gateway: what it runs, what is wished of it, whither it is on the way, how far it is."""
 
     gateway_id: str
     online: bool
     running: str = OLD
     wish: str | None = None
+    heading: str | None = None
     step: int = -1
     evidence: Evidence = field(default_factory=Evidence)
 
@@ -108,7 +109,11 @@ class Fleet:
         after(rollout)
         return rollout
 
-    def _work(self, agent: SimulatedAgent, rollout: Rollout, now_ms: int) -> Rollout:
+    def work(self, agent: SimulatedAgent) -> None:
+        """Let a gateway take its step of the hour, and its machines raise their alarms."""
+        if agent.wish != agent.heading:
+            # Another wish in the middle of the way: from the beginning.
+            agent.heading, agent.step = agent.wish, -1
         if agent.wish is not None and agent.wish != agent.running:
             agent.step += 1
             if STEPS[agent.step] is GatewayState.PROBATION:
@@ -117,10 +122,6 @@ class Fleet:
             agent.step += 1
         else:
             agent.step = -1
-        told = rollout.gateways.get(agent.gateway_id)
-        if told is None or (told.running, told.state, told.online) != (agent.running, agent.state, True):
-            report = GatewayReport(agent.gateway_id, PUMPS, online=True, running=agent.running, state=agent.state)
-            rollout = react(rollout, report, now_ms)[0]
         if agent.running == NEW:
             alarms = int(self.rng.poisson(self.rates_per_hour[NEW] * self.machines))
             agent.evidence = replace(
@@ -128,6 +129,14 @@ class Fleet:
                 new_alarms=agent.evidence.new_alarms + alarms,
                 new_machine_hours=agent.evidence.new_machine_hours + self.machines,
             )
+
+    def _work(self, agent: SimulatedAgent, rollout: Rollout, now_ms: int) -> Rollout:
+        self.work(agent)
+        told = rollout.gateways.get(agent.gateway_id)
+        if told is None or (told.running, told.state, told.online) != (agent.running, agent.state, True):
+            report = GatewayReport(agent.gateway_id, PUMPS, online=True, running=agent.running, state=agent.state)
+            rollout = react(rollout, report, now_ms)[0]
+        if agent.running == NEW:
             rollout = react(rollout, HealthSample(agent.gateway_id, NEW, agent.evidence), now_ms)[0]
         return rollout
 
