@@ -308,7 +308,7 @@ def _missing(
 
 
 def _admit(rollout: Rollout) -> Reaction:
-    """Give the version to as many gateways as the stage lets have it: those that are there, in the order of ranks."""
+    """Give the version to as many gateways as the stage lets have it: those that are there, by rank."""
     there = [one for one in rollout.gateways.values() if one.online]
     if not there:
         return rollout, ()
@@ -316,7 +316,8 @@ def _admit(rollout: Rollout) -> Reaction:
     quota = max(rollout.quota, 1, math.floor(share * len(there) + _ROUNDING))
     free = quota - len(_admitted(rollout))
     waiting = [one for one in there if one.admitted is None] if free > 0 else []
-    waiting.sort(key=lambda one: rank(rollout.id, one.gateway_id))
+    # Who runs it already, from an earlier try that was halted, comes first: else twice as many would.
+    waiting.sort(key=lambda one: (one.running != rollout.version, rank(rollout.id, one.gateway_id)))
     chosen = [replace(one, admitted=rollout.stage, target=rollout.version) for one in waiting[:free]]
     decisions = tuple(SetTarget(one.gateway_id, rollout.version) for one in chosen)
     return _with(replace(rollout, quota=quota), *chosen), decisions

@@ -168,7 +168,7 @@ class Standing:
     Attributes:
         online: whether it is there now.
         running: the version that judges; None while nothing is known.
-        target: the version this rollout wishes for; None: it has not wished yet, or nothing is to be wished.
+        target: the version that is wished of it, by this rollout or before it; None: nothing is.
         admitted: number of the stage that gave it the new version; None: none has.
         has_failed: it once would not have the version; that is never taken back.
         error: code of its last failure.

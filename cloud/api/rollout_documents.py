@@ -99,7 +99,7 @@ class RolloutGatewayItem(BaseModel):
     """What a rollout knows of a gateway.
 
     Attributes:
-        target: what the rollout wishes it to run; None: nothing.
+        target: what it is to run; None: nothing is wished of it.
         stage: that gave it the version, from 1.
     """
 

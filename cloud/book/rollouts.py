@@ -174,18 +174,21 @@ def steering_ids(engine: Engine) -> Sequence[str]:
 
 
 def standings(session: Session, machine_class: str) -> list[Standing]:
-    """Return the gateways with machines of a class, and what they said last."""
+    """Return the gateways with machines of a class, what they said last, and what is wished of them."""
     having = select(Machine.gateway_id).where(Machine.machine_class == machine_class)
     said = and_(ModelReport.gateway_id == Gateway.id, ModelReport.machine_class == machine_class)
+    wished = and_(WishedVersion.gateway_id == Gateway.id, WishedVersion.machine_class == machine_class)
     query = (
-        select(Gateway.id, Gateway.online, ModelReport.running, ModelReport.state)
+        select(Gateway.id, Gateway.online, ModelReport.running, ModelReport.state, ModelVersion.version)
         .outerjoin(ModelReport, said)
+        .outerjoin(WishedVersion, wished)
+        .outerjoin(ModelVersion, ModelVersion.id == WishedVersion.version_id)
         .where(Gateway.id.in_(having), Gateway.foreign_node.is_(False))
         .order_by(Gateway.id)
     )
     return [
-        Standing(gateway_id, online=online, running=running, state=GatewayState(state or GatewayState.UNKNOWN))
-        for gateway_id, online, running, state in session.execute(query)
+        Standing(gateway_id, online, running, GatewayState(state or GatewayState.UNKNOWN), target)
+        for gateway_id, online, running, state, target in session.execute(query)
     ]
 
 

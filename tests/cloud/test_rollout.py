@@ -155,6 +155,13 @@ def test_the_canary_is_the_same_whoever_asks_and_in_whatever_order():
     assert {len(one) for one in (*chosen, other)} == {10}
 
 
+def test_a_second_try_begins_with_who_has_the_version_already():
+    fleet = [Standing(f"g{number}", online=True, running=NEW if number in {7, 31} else OLD) for number in range(40)]
+    chosen = {one.gateway_id for one in start("r2", PUMPS, NEW, OLD, SHORT, fleet, (), 0)[1]}
+    assert {"g7", "g31"} < chosen
+    assert len(chosen) == 10
+
+
 def test_gateways_that_are_away_do_not_count():
     rollout, canary = begun(8, away=("g0", "g1", "g2", "g3"))
     assert len(canary) == 1

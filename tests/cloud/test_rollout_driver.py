@@ -179,6 +179,21 @@ def test_a_second_try_of_a_version_starts_without_the_first_ones_failures_and_co
     assert (read_rollout(plant, "r1")[1].superseded_by, steering_ids(plant)) == ("r2", ["r2"])
 
 
+def test_without_a_version_before_taking_back_leaves_no_wish_not_even_an_older_one(book_engine):
+    put_gateways(book_engine, NAMES)
+    first, second = released(book_engine, "1.0.0", "1.1.0")
+    start_rollout(book_engine, "r1", first.id, PLAN, RUIZ)
+    take(book_engine, having(book_engine, "1.0.0"), GOOD, "1.0.0")
+    RolloutDriver(book_engine).step(0)
+    for rollout_id, verb in (("r1", Verb.HALT), ("r2", Verb.ROLL_BACK)):
+        edition = read_rollout(book_engine, rollout_id)[1].edition
+        command_rollout(book_engine, rollout_id, Command(verb, "K. Sato", edition), 0)
+        if rollout_id == "r1":
+            assert len(having(book_engine, "1.0.0")) == 1  # it judges, and keeps it
+            start_rollout(book_engine, "r2", second.id, PLAN, RUIZ)
+    assert having(book_engine, "") == [f"plant:{name}" for name in NAMES]
+
+
 def test_two_for_one_class_are_refused_and_nothing_is_written(plant):
     row, _ = read_rollout(plant, "r1")
     before = dump(plant)
