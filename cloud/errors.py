@@ -11,6 +11,8 @@ PlantpulseError                      (models.contract.errors)
     │   └── BookRefusedError         the book's server refuses user, password or database
     ├── NotFoundError                nobody has that id: answer 404
     ├── ConflictError                the thing is in a state that forbids this: answer 409
+    │   ├── RolloutRunningError      another rollout goes on for this machine class
+    │   └── VersionTakenError        this version is there with other content; nothing is overwritten
     ├── EditionError                 it was changed meanwhile: answer 412
     ├── RequestError                 a parameter cannot be used: answer 422
     ├── SignInError                  nobody knows who asks: answer 401
@@ -68,6 +70,35 @@ class NotFoundError(CloudError):
 
 class ConflictError(CloudError):
     """The thing is in a state that forbids what was asked."""
+
+
+class RolloutRunningError(ConflictError):
+    """Another rollout goes on for this machine class.
+
+    Attributes:
+        machine_class: for which.
+        rollout_id: the one that goes on.
+    """
+
+    def __init__(self, machine_class: str, rollout_id: str) -> None:
+        super().__init__(f"{machine_class}: rollout {rollout_id} goes on; end it, or wait until it has ended")
+        self.machine_class = machine_class
+        self.rollout_id = rollout_id
+
+
+class VersionTakenError(ConflictError):
+    """This version of a model is there with other content; versions are never overwritten.
+
+    Attributes:
+        machine_class, version: which.
+        sha256: of the content that is there.
+    """
+
+    def __init__(self, machine_class: str, version: str, sha256: str) -> None:
+        super().__init__(f"{machine_class} {version} is there with other content (SHA-256 {sha256}): count it up")
+        self.machine_class = machine_class
+        self.version = version
+        self.sha256 = sha256
 
 
 class EditionError(CloudError):

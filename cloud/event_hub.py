@@ -25,6 +25,8 @@ class Subject(StrEnum):
     MACHINE = "machine"
     ALARM = "alarm"
     GATEWAY = "gateway"
+    MODEL = "model"
+    ROLLOUT = "rollout"
     EVERYTHING = "everything"
 
 

@@ -37,6 +37,7 @@ class Action(StrEnum):
     SERVICE_ALARMS = "service_alarms"
     CONFIGURE_MACHINES = "configure_machines"
     CONFIGURE_MESSAGES = "configure_messages"
+    APPROVE_MODELS = "approve_models"
     OPERATE_GATEWAYS = "operate_gateways"
     RELEASE_MODELS = "release_models"
     READ_AUDIT = "read_audit"
@@ -62,6 +63,8 @@ LEAST_ROLE: Final[Mapping[Action, Role]] = {
     Action.SERVICE_ALARMS: Role.ENGINEER,
     Action.CONFIGURE_MACHINES: Role.ENGINEER,
     Action.CONFIGURE_MESSAGES: Role.ENGINEER,
+    # Whether a model is good enough is a matter of the machines; bringing it to gateways is one of the plant's running.
+    Action.APPROVE_MODELS: Role.ENGINEER,
     # What can take a plant off the air, and the log of who did it.
     Action.OPERATE_GATEWAYS: Role.OPS,
     Action.RELEASE_MODELS: Role.OPS,

@@ -3,8 +3,9 @@
     event: machine
     data: {"id": "…"}
 
-The event is `machine`, `alarm`, `gateway`, or `everything` for a page that was too slow to be told each. Who may see
-some sites only is told of those; a stream whose session or token has ended ends too.
+The event is `machine`, `alarm`, `gateway`, `model` (a machine class or a version), `rollout`, or `everything` for a
+page that was too slow to be told each. Who may see some sites only is told of those; a stream whose session or token
+has ended ends too.
 """
 
 import asyncio

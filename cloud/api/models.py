@@ -2,20 +2,29 @@
 
 What a gateway's birth says about the model of a machine class comes first; of machines whose gateway says nothing,
 the model that raised their last alarm is named; of the rest nothing is known, and that is said.
+
+`/models/versions`: the registry, in which people approve and retire; what is rolled out stands at `/rollouts`.
 """
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Annotated, Final
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel
 
 from cloud.api.context import ApiContext, Context, iso
-from cloud.api.documents import TrackRecordItem
-from cloud.api.guard import permission
+from cloud.api.cursors import decode_cursor, encode_cursor
+from cloud.api.documents import NothingRequest, TrackRecordItem
+from cloud.api.editions import IfMatch, edition_in, tag
+from cloud.api.guard import Who, permission
 from cloud.api.labels import read_track_record
+from cloud.book.accounts import Doing
 from cloud.book.measuring import model_changes, models_of_alarms
+from cloud.book.model_registry import change_version, version, versions
+from cloud.book.model_tables import ModelVersion
+from cloud.event_hub import Change, Subject
 from cloud.permissions import Action
+from cloud.registry import Step
 from models.contract.metrics import model_metric
 
 router = APIRouter(prefix="/models", tags=["models"])
@@ -125,3 +134,127 @@ def list_model_changes(context: Context, machine: str) -> ModelChanges:
     context.book.machine(machine)
     items = [ModelChange(at=iso(at_ms), model=model) for at_ms, model in model_changes(context.engine, machine)]
     return ModelChanges(items=items)
+
+
+class VersionItem(BaseModel):
+    """A version of a model; it never changes but for its state.
+
+    Attributes:
+        metrics: how good it was where it was tried, false alarms among them.
+        parents: versions of the same class that it was made from.
+        training: fingerprints of the data that it has learnt from.
+        target_name: by what name delivery knows its bundle, once it is released.
+    """
+
+    id: str
+    machine_class: str
+    name: str
+    version: str
+    state: str
+    sha256: str
+    feature_hash: str
+    size_bytes: int
+    metrics: dict[str, float]
+    parents: list[str]
+    training: list[str]
+    target_name: str | None
+    registered_by: str
+    registered: str
+    approved_by: str | None
+    approved: str | None
+    changed: str
+
+
+class VersionList(BaseModel):
+    """Versions, the last registered first."""
+
+    items: list[VersionItem]
+    next: str | None
+
+
+@router.get("/versions")
+@permission(Action.VIEW)
+def list_versions(
+    context: Context,
+    machine_class: str | None = None,
+    cursor: str | None = None,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+) -> VersionList:
+    """Return the versions in the registry."""
+    before = None
+    if cursor:
+        registered_ms, last = decode_cursor(cursor, int, str)
+        before = int(registered_ms), str(last)
+    rows = versions(context.engine, limit + 1, before, machine_class=machine_class)
+    shown = rows[:limit]
+    following = encode_cursor(shown[-1].registered_ms, shown[-1].id) if len(rows) > limit else None
+    return VersionList(items=[_version(row) for row in shown], next=following)
+
+
+@router.get("/versions/{version_id}")
+@permission(Action.VIEW)
+def read_version(context: Context, version_id: str, response: Response) -> VersionItem:
+    """Return one version; its ETag goes with what is done with it."""
+    row = version(context.engine, version_id)
+    tag(response, row.edition)
+    return _version(row)
+
+
+@router.post("/versions/{version_id}/approve")
+@permission(Action.APPROVE_MODELS)
+def approve_version(
+    context: Context,
+    person: Who,
+    version_id: str,
+    response: Response,
+    _request: NothingRequest | None = None,
+    if_match: IfMatch = None,
+) -> VersionItem:
+    """Say that a candidate may be released."""
+    return _step(context, version_id, Step.APPROVE, Doing(person.name, context.now_ms()), if_match, response)
+
+
+@router.post("/versions/{version_id}/retire")
+@permission(Action.APPROVE_MODELS)
+def retire_version(
+    context: Context,
+    person: Who,
+    version_id: str,
+    response: Response,
+    _request: NothingRequest | None = None,
+    if_match: IfMatch = None,
+) -> VersionItem:
+    """Say that a version is not to be rolled out any more."""
+    return _step(context, version_id, Step.RETIRE, Doing(person.name, context.now_ms()), if_match, response)
+
+
+def _step(  # noqa: PLR0917 - who does what with what
+    context: ApiContext, version_id: str, step: Step, doing: Doing, if_match: str | None, response: Response
+) -> VersionItem:
+    edition = edition_in(if_match, "GET /models/versions/{id}")
+    row = change_version(context.engine, version_id, step, doing, edition=edition)
+    context.hub.tell((Change(Subject.MODEL, row.id),))
+    tag(response, row.edition)
+    return _version(row)
+
+
+def _version(row: ModelVersion) -> VersionItem:
+    return VersionItem(
+        id=row.id,
+        machine_class=row.machine_class,
+        name=row.name,
+        version=row.version,
+        state=row.state,
+        sha256=row.sha256,
+        feature_hash=row.feature_hash,
+        size_bytes=row.size_bytes,
+        metrics=row.metrics,
+        parents=row.parents,
+        training=row.training,
+        target_name=row.target_name,
+        registered_by=row.registered_by,
+        registered=iso(row.registered_ms),
+        approved_by=row.approved_by,
+        approved=None if row.approved_ms is None else iso(row.approved_ms),
+        changed=iso(row.changed_ms),
+    )

@@ -2,15 +2,16 @@
 
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Header, Response
+from fastapi import APIRouter, Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from cloud.api.context import Context, iso
+from cloud.api.editions import IfMatch, edition_in, tag
 from cloud.api.guard import Who, permission
 from cloud.book.plant import MachineEdit, advise, all_advice, edit_machine
 from cloud.book.plant_tables import Advice
 from cloud.book.tables import Machine
-from cloud.errors import EditionError, RequestError
+from cloud.errors import RequestError
 from cloud.permissions import Action
 from models.contract.vocabulary import OFF, STARTING, TRANSIENT, UNKNOWN, Criticality, DiagnosisLabel
 
@@ -86,19 +87,15 @@ def change_machine(  # noqa: PLR0917 - each argument is one part of the request,
     machine_id: str,
     request: MachineEditRequest,
     response: Response,
-    if_match: Annotated[str | None, Header(description="ETag of what was looked at")] = None,
+    if_match: IfMatch = None,
 ) -> MachineEditDocument:
     """Change what people say of a machine: its name, its place, how critical it is, when its alarms mean nothing."""
-    if if_match is None:
-        raise RequestError("If-Match: give the ETag of GET /machines/{id}/edit, so that nobody's change is lost")
+    edition = edition_in(if_match, "GET /machines/{id}/edit")
     unknown = [state for state in request.suppressed_in or () if state not in STATES]
     if unknown:
         raise RequestError(f"suppressed_in: {unknown[0][:40]!r} is none of {', '.join(STATES)}")
-    edition = if_match.strip().removeprefix("W/").strip('"')
-    if not edition.isdigit():
-        raise EditionError("If-Match: this is no ETag of this machine")
     edit = MachineEdit(request.display_name, request.path, request.criticality, request.suppressed_in)
-    context.hub.tell(edit_machine(context.engine, machine_id, edit, int(edition), person.name, context.now_ms()))
+    context.hub.tell(edit_machine(context.engine, machine_id, edit, edition, person.name, context.now_ms()))
     return _edited(context.book.machine(machine_id), response)
 
 
@@ -120,7 +117,7 @@ def say_advice(
 
 
 def _edited(row: Machine, response: Response) -> MachineEditDocument:
-    response.headers["ETag"] = f'"{row.edition}"'
+    tag(response, row.edition)
     return MachineEditDocument(
         machine=row.id,
         display_name=row.display_name,

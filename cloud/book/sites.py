@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlalchemy import event, select
 from sqlalchemy.orm import Session, with_loader_criteria
 
+from cloud.book.model_tables import RolloutGateway
 from cloud.book.tables import Alarm, AlarmName, Evidence, Gateway, Label, Machine
 
 if TYPE_CHECKING:
@@ -86,4 +87,6 @@ def _show_own_sites(state: ORMExecuteState) -> None:
             with_loader_criteria(owned, lambda table: table.machine_id.in_(machines), include_aliases=True)
             for owned in (Alarm, Evidence, Label)
         ),
+        # A rollout is the whole plant's; which gateways it concerns is shown to those who may see them.
+        with_loader_criteria(RolloutGateway, lambda table: table.gateway_id.in_(gateways), include_aliases=True),
     )

@@ -10,20 +10,16 @@ from __future__ import annotations
 import getpass
 import json
 import sys
-import time
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from models.contract.errors import InputError
+from plantpulse.cloud_commands.opened_book import doing as doing_now
+from plantpulse.cloud_commands.opened_book import opened_book
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator
 
-    from sqlalchemy import Engine
-
-    from cloud.book.accounts import Doing
     from cloud.book.user_tables import Account
     from cloud.configuration import CloudSettings
     from cloud.permissions import Grants
@@ -74,7 +70,7 @@ def run(settings: CloudSettings, arguments: argparse.Namespace) -> int:
     from cloud.errors import RequestError
 
     if arguments.users_action == "list":
-        with _book(settings) as engine:
+        with opened_book(settings) as engine:
             rows = [_document(row) for row in accounts.accounts(engine)]
         _tell(arguments, {"users": rows}, _table(rows))
         return 0
@@ -94,8 +90,8 @@ def _change(settings: CloudSettings, arguments: argparse.Namespace) -> dict[str,
     # Asked for before anything is opened: nobody else waits while somebody types.
     grants = _grants(arguments) if action in {"add", "role"} else {}
     password = _password(name) if action in {"add", "password"} else None
-    doing = _doing()
-    with _book(settings) as engine:
+    doing = doing_now()
+    with opened_book(settings) as engine:
         match action:
             case "add":
                 return _document(accounts.add_account(engine, Passwords(), doing, name, password, grants=grants))
@@ -110,26 +106,6 @@ def _change(settings: CloudSettings, arguments: argparse.Namespace) -> dict[str,
             case _:
                 accounts.set_disabled(engine, name, doing, disabled=action == "disable")
         return _document(accounts.account(engine, name))
-
-
-@contextmanager
-def _book(settings: CloudSettings) -> Iterator[Engine]:
-    """Open the book, beside a cloud that may be running."""
-    from cloud.book.opening import open_book
-    from cloud.book.settings import book_address
-
-    settings.cloud.data_dir.mkdir(parents=True, exist_ok=True)
-    engine = open_book(book_address(settings.book, settings.cloud.data_dir))
-    try:
-        yield engine
-    finally:
-        engine.dispose()
-
-
-def _doing() -> Doing:
-    from cloud.book.accounts import Doing
-
-    return Doing(f"{getpass.getuser()} (command line)", time.time_ns() // 1_000_000)
 
 
 def _grants(arguments: argparse.Namespace) -> Grants:

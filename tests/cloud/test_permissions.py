@@ -30,6 +30,7 @@ TABLE = {
     "service_alarms": "      no  no  yes yes yes",
     "configure_machines": "  no  no  yes yes yes",
     "configure_messages": "  no  no  yes yes yes",
+    "approve_models": "      no  no  yes yes yes",
     "operate_gateways": "    no  no  no  yes yes",
     "release_models": "      no  no  no  yes yes",
     "read_audit": "          no  no  no  yes yes",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from alembic import context
 
-from cloud.book import notification_tables, plant_tables, request_tables, user_tables  # noqa: F401 - their tables are Base's
+from cloud.book import model_tables, notification_tables, plant_tables, request_tables, user_tables  # noqa: F401 - their tables are Base's
 from cloud.book.tables import Base
 
 # Only alembic gives this module a configuration; others import it to look at it.

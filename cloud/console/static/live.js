@@ -68,7 +68,7 @@ export function live(refresh, concerns = () => true) {
       // The browser retries a lost connection by itself, but not one that was refused with an error answer.
       if (source.readyState === EventSource.CLOSED) setTimeout(connect, RETRY_MS);
     };
-    for (const kind of ["machine", "alarm", "gateway", "everything"]) {
+    for (const kind of ["machine", "alarm", "gateway", "model", "rollout", "everything"]) {
       source.addEventListener(kind, (event) => {
         // "everything" comes instead when this page was too slow to be told each change.
         if (kind === "everything" || concerns(kind, idOf(event))) plan(kind === "alarm" ? ALARM_MS : COALESCE_MS);

@@ -54,4 +54,4 @@ async function refresh() {
   put(byId("missed").tBodies[0], missed.map((one) => element("tr", {}, element("th", { scope: "row" }, element("a", { href: pageOf("machines", one.name) }, names.get(one.name) ?? one.name)), numberCell(String(one.missed), { class: "whole" }), numberCell(String(one.right), { class: "whole" }), numberCell(share(one.missed_share)))));
 }
 
-start({ refresh, concerns: (kind) => kind === "machine" || kind === "gateway" });
+start({ refresh, concerns: (kind) => kind === "machine" || kind === "gateway" || kind === "model" });
