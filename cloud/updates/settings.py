@@ -9,9 +9,12 @@ offline_days = 365                       # root and targets
 """
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, Field
+
+UPDATES: Final = "updates"
+"""Where the repository is in the cloud's data directory."""
 
 Days = Annotated[float, Field(gt=0, le=3650)]
 
