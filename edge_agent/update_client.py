@@ -21,7 +21,7 @@ import hashlib
 import json
 import logging
 import re
-from contextlib import suppress
+from contextlib import closing, suppress
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
@@ -61,7 +61,7 @@ from models.contract.errors import UpdateNameError
 from models.contract.update_names import NEEDS, TargetName, fits
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
     from pathlib import Path
 
 MOST_JUMP: Final = 1_000_000
@@ -143,6 +143,7 @@ class _Fetcher(FetcherInterface):
         self.source = source
         self.path = ""
         self.data = b""
+        self._reading: Generator[bytes, None, None] | None = None
 
     @property
     def role(self) -> str:
@@ -150,7 +151,17 @@ class _Fetcher(FetcherInterface):
         name = self.path.rpartition("/")[2].removesuffix(".json")
         return name.partition(".")[2] if name[:1].isdigit() else name
 
+    def close(self) -> None:
+        """Hang up: the library leaves what is too long where it is."""
+        if self._reading is not None:
+            self._reading.close()
+
     def _fetch(self, url: str) -> Iterator[bytes]:
+        self.close()
+        self._reading = self._read(url)
+        return self._reading
+
+    def _read(self, url: str) -> Generator[bytes, None, None]:
         self.path, self.data = url, b""
         try:
             with self.source.open(url) as incoming:
@@ -182,8 +193,9 @@ class _Attempt:
                     f"{self._request.root}: is no root that signs itself: install the plant's"
                 ) from error
             try:
-                updater.refresh()
-                found = self._found(updater)
+                with closing(self._fetcher):
+                    updater.refresh()
+                    found = self._found(updater)
             except OSError:
                 raise
             except Exception as error:
@@ -308,7 +320,7 @@ class _Attempt:
             case tuf_errors.UnsignedMetadataError():
                 return self._unsigned(where, copy)
             case tuf_errors.RepositoryError() if not isinstance(error, DeserializationError):
-                return self._contradicting(where, error)
+                return self._contradicting(where, error, copy)
             case _:
                 return DamagedMetadataError(f"{where} cannot be read ({type(error).__name__})")
 
@@ -318,8 +330,10 @@ class _Attempt:
             return KeyCompromiseError(f"{where} is signed by {count} of its keys, which are too few")
         return ArbitrarySoftwareError(f"{where} is signed by nobody we trust")
 
-    def _contradicting(self, where: str, error: Exception) -> UpdateError:
-        """Return what it means that something good does not go with what we know: it is old, or of another set."""
+    def _contradicting(self, where: str, error: Exception, copy: TrustedState) -> UpdateError:
+        """Return what it means that something does not go with what we know: forged, old, or of another set."""
+        if isinstance(error, tuf_errors.LengthOrHashMismatchError) and not self._count_signatures(copy):
+            return ArbitrarySoftwareError(f"{where} is signed by nobody we trust ({error})")
         is_old = isinstance(error, tuf_errors.BadVersionNumberError) and self._fetcher.role in ORDERED
         # Refused without more: it is of another kind, or no longer names what the one before it named.
         is_less = type(error) is tuf_errors.RepositoryError and self._fetcher.role == "snapshot" == self._kind()

@@ -13,7 +13,7 @@ import socket
 import ssl
 import stat
 import threading
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -123,10 +123,11 @@ class HttpSource:
         """Return a file; see `Source`."""
         connection = self._connection()
         try:
-            with _Watch(connection, self._limits) as watch:
+            with _Watch(self._limits) as watch:
                 with self._named(watch, path):
-                    incoming = self._answer(connection, watch, path, start)
-                yield incoming
+                    response = self._asked(connection, watch, path, start)
+                with closing(response):
+                    yield Incoming(self._start(response, path, start), self._chunks(response, watch, path))
         finally:
             connection.close()
 
@@ -148,22 +149,28 @@ class HttpSource:
             return http.client.HTTPConnection(self._host, self._port, timeout=self._limits.window_s)
         return http.client.HTTPSConnection(self._host, self._port, timeout=self._limits.window_s, context=self._context)
 
-    def _answer(self, connection: http.client.HTTPConnection, watch: _Watch, path: str, start: int) -> Incoming:
+    def _asked(
+        self, connection: http.client.HTTPConnection, watch: _Watch, path: str, start: int
+    ) -> http.client.HTTPResponse:
         headers = {"Accept-Encoding": "identity", "Connection": "close"}
         if start:
             headers["Range"] = f"bytes={start}-"
         connection.connect()
-        watch.begin()
+        watch.begin(connection.sock)
         connection.request("GET", f"{self._path}/{path}", headers=headers)
         response = connection.getresponse()
         with suppress(TypeError, ValueError):
             self.time = parsedate_to_datetime(response.headers["Date"])
+        return response
+
+    def _start(self, response: http.client.HTTPResponse, path: str, wanted: int) -> int:
+        """Return where in the file an answer begins."""
         match response.status:
             case 200:
-                return Incoming(0, self._chunks(response, watch, path))
-            case 206 if (response.headers.get("Content-Range") or "").startswith(f"bytes {start}-"):
-                return Incoming(start, self._chunks(response, watch, path))
-            case 416 if start:
+                return 0
+            case 206 if (response.headers.get("Content-Range") or "").startswith(f"bytes {wanted}-"):
+                return wanted
+            case 416 if wanted:
                 raise RangeRefusedError(f"{self.name}: has no such part of {path}")
             case 403 | 404 | 410:
                 raise MissingFileError(f"{self.name}: has no {path}")
@@ -185,16 +192,17 @@ class HttpSource:
 class _Watch:
     """Shuts a connection whose bytes come too slowly; the blocked reader then fails at once."""
 
-    def __init__(self, connection: http.client.HTTPConnection, limits: Limits) -> None:
+    def __init__(self, limits: Limits) -> None:
         self.count = 0
         self.is_tripped = False
-        self._connection = connection
+        self._socket: socket.socket | None = None
         self._limits = limits
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._look, name="update watch", daemon=True)
 
-    def begin(self) -> None:
-        """Look from now on."""
+    def begin(self, connected: socket.socket) -> None:
+        """Look from now on; the connection itself lets go of its socket once the answer begins."""
+        self._socket = connected
         self._thread.start()
 
     def __enter__(self) -> Self:
@@ -204,15 +212,21 @@ class _Watch:
         self._done.set()
         if self._thread.is_alive():
             self._thread.join()
+        if self._socket is not None:
+            # An answer that broke off in its head still holds it, and nobody gets hold of that answer any more.
+            left_open = socket.socket.detach(self._socket)
+            if left_open >= 0:
+                os.close(left_open)
 
     def _look(self) -> None:
         before = 0
         while not self._done.wait(self._limits.window_s):
             if self.count - before < self._limits.least_rate_bytes_s * self._limits.window_s:
                 self.is_tripped = True
-                with suppress(OSError, AttributeError):
-                    # Of the socket below TLS, whose own state belongs to the reading thread.
-                    socket.socket.shutdown(self._connection.sock, socket.SHUT_RDWR)
+                if self._socket is not None:
+                    with suppress(OSError):
+                        # Of the socket below TLS, whose own state belongs to the reading thread.
+                        socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
                 return
             before = self.count
 
