@@ -301,6 +301,8 @@ def download(source: Source, path: str, partial: Path, length: int) -> None:
         except UnreachableError:
             if not partial.exists() or partial.stat().st_size <= before:
                 raise
+    if not partial.exists() or partial.stat().st_size != length:
+        raise UnreachableError(f"{source.name}: {path} breaks off again and again; what arrived is kept")
 
 
 def _continue(source: Source, path: str, partial: Path, start: int, length: int) -> None:
