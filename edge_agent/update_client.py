@@ -132,7 +132,7 @@ def _check_clock(now: datetime, *moments: datetime | None) -> None:
     if now < newest - CLOCK_PLAY:
         raise ClockOffError(
             f"this gateway's clock says {now:%Y-%m-%d %H:%M} UTC, but what we trust was signed at"
-            f" {newest:%Y-%m-%d %H:%M}: set the clock (time server, battery), then try again"
+            f" {newest:%Y-%m-%d %H:%M}: set the clock (time server, battery), unless it is the cloud's that is ahead"
         )
 
 

@@ -9,6 +9,7 @@ Source: The Update Framework specification 1.0.33, section 6.1, *Key management 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from cloud.errors import ConflictError, NotFoundError
@@ -22,6 +23,7 @@ from cloud.updates.metadata import (
     Document,
     KeySet,
     Signing,
+    able,
     delegated,
     first_root,
     first_targets,
@@ -169,18 +171,29 @@ def rotate(
         if role == ROOT:
             _check_numbers(count, needed)
         signers = usable(keys, state.authorities[ROOT])
-        own = _able_to_sign(repository, role, keys, state)
+        own = able(repository.online_keys() + tuple(keys), old)
         fresh = tuple(_fresh_key(repository, role, into, passphrase) for _ in range(count))
         signing = Signing((*signers, *(fresh if role == ROOT else ())), now, repository.settings.days(ROOT))
         root = next_root(state.root, {role: KeySet(fresh, needed)}, signing)
-        # Signed by old and new: good before and after the next root.
-        if role == TARGETS:
-            both = Signing((*own, *fresh), now, repository.settings.days(TARGETS))
-            repository.commit(state, {TARGETS: renewed(state.targets[TARGETS], both)}, now)
-        elif role != ROOT:
-            repository.commit(state, {}, now, has_news=role == SNAPSHOT, entitled={role: fresh})
+        if own:
+            # Signed by old and new: good before and after the next root.
+            _sign_anew(repository, state, role, (*own, *fresh), now)
         repository.write_root(root)
+        if not own:
+            # The old key is lost, so gateways wait for the moment between these two.
+            _sign_anew(repository, replace(state, root=root), role, fresh, now)
         _forget(repository, old.key_ids)
+
+
+def _sign_anew(
+    repository: UpdateRepository, state: InForce, role: str, by: tuple[PrivateKey, ...], now: datetime
+) -> None:
+    """Bring what a role has signed into force again, signed by these."""
+    if role == TARGETS:
+        signing = Signing(by, now, repository.settings.days(TARGETS))
+        repository.commit(state, {TARGETS: renewed(state.targets[TARGETS], signing)}, now)
+    elif role != ROOT:
+        repository.commit(state, {}, now, has_news=role == SNAPSHOT, entitled={role: by})
 
 
 def _delegate(
@@ -191,13 +204,6 @@ def _delegate(
     signing = Signing(by, now, repository.settings.days(TARGETS))
     above = delegated(state.targets[TARGETS], UpdateRole.parse(signed.role), KeySet((own,)), signing)
     repository.commit(state, {TARGETS: above, signed.role: signed}, now)
-
-
-def _able_to_sign(
-    repository: UpdateRepository, role: str, keys: Sequence[PrivateKey], state: InForce
-) -> tuple[PrivateKey, ...]:
-    """Return the keys that sign for a role today; what is published during a rotation needs them, too."""
-    return usable(repository.online_keys() + tuple(keys), state.authorities[role])
 
 
 def _fresh_key(repository: UpdateRepository, role: str, into: Path | None, passphrase: bytes | None) -> PrivateKey:

@@ -247,6 +247,14 @@ def usable(keys: Sequence[PrivateKey], *wanted: Authority) -> tuple[PrivateKey, 
     return tuple(key for one, key in by_id.items() if one in ids)
 
 
+def able(keys: Sequence[PrivateKey], authority: Authority) -> tuple[PrivateKey, ...]:
+    """Return those whose signatures count for a role, none where they are too few."""
+    try:
+        return usable(keys, authority)
+    except KeyFileError:
+        return ()
+
+
 def _public(key: PrivateKey) -> SSlibKey:
     return SSlibKey.from_crypto(key.public_key())
 

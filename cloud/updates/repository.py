@@ -32,7 +32,9 @@ from cloud.updates.metadata import (
     Document,
     Published,
     Signing,
+    able,
     authorities,
+    key_id,
     missing_signatures,
     published,
     read_document,
@@ -187,7 +189,7 @@ class UpdateRepository:
             at_hand = self.online_keys() + tuple(keys)
             again: dict[str, Document] = {}
             for one in (state.root, *state.targets.values()):
-                signers = _able(at_hand, state.authorities.get(one.role))
+                signers = able(at_hand, state.authorities[one.role])
                 if one.is_due(now) and signers:
                     again[one.role] = renewed(one, Signing(signers, now, self.settings.days(one.role)))
             root = again.pop(ROOT, None)
@@ -227,8 +229,9 @@ class UpdateRepository:
         online = self.online_keys()
 
         def signing(role: str) -> Signing:
-            own = usable(online, whose[role])
-            return Signing((*own, *entitled.get(role, ())), now, self.settings.days(role))
+            own = usable((*online, *entitled.get(role, ())), whose[role])
+            both = {key_id(key): key for key in (*own, *entitled.get(role, ()))}
+            return Signing(tuple(both.values()), now, self.settings.days(role))
 
         # Signed before anything is written: a key that is missing changes nothing.
         snapshot = snapshot_of(state.snapshot, changed.values(), signing(SNAPSHOT)) if has_news else state.snapshot
@@ -305,14 +308,6 @@ class UpdateRepository:
     def _target_path(self, name: TargetName, target: Published) -> Path:
         folder, _, file = name.path.rpartition("/")
         return self.directory / "targets" / folder / f"{target.sha256}.{file}"
-
-
-def _able(keys: Sequence[PrivateKey], authority: Authority | None) -> tuple[PrivateKey, ...]:
-    """Return the keys that can sign for a role, none where they are too few."""
-    try:
-        return () if authority is None else usable(keys, authority)
-    except KeyFileError:
-        return ()
 
 
 def _checked(role_path: str, data: bytes, custom: Mapping[str, Any]) -> TargetName:

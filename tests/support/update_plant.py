@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import atexit
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
+from tempfile import mkdtemp
 
 from securesystemslib.signer import CryptoSigner
 from support.update_server import UpdateServer
@@ -34,7 +38,6 @@ class Plant:
     folder: Path
     server: UpdateServer
     repository: UpdateRepository
-    started: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     @property
     def offline(self) -> Path:
@@ -115,9 +118,11 @@ class Plant:
         return next(one.file_name for one in state.documents if one.role == role)
 
 
-@contextmanager
-def plant(folder: Path) -> Iterator[Plant]:
-    """Return a plant whose gateway has the first model of its pumps, while the second waits."""
+@cache
+def _made() -> Path:
+    """Return a cloud with two classes and a model; every test works on a copy, because a ceremony takes its time."""
+    folder = Path(mkdtemp(prefix="update-plant-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     repository = UpdateRepository(folder / "cloud")
     now = datetime.now(UTC)
     make_repository(repository, folder / "safe", now)
@@ -130,4 +135,12 @@ def plant(folder: Path) -> Iterator[Plant]:
         one.publish(1)
         one.fetch(FIRST)
         one.publish(2)
-        yield one
+    return folder
+
+
+@contextmanager
+def plant(folder: Path) -> Iterator[Plant]:
+    """Return a plant whose gateway has the first model of its pumps, while the second waits."""
+    shutil.copytree(_made(), folder, dirs_exist_ok=True)
+    with UpdateServer(folder / "cloud") as server:
+        yield Plant(folder, server, UpdateRepository(folder / "cloud"))

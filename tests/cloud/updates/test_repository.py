@@ -233,6 +233,19 @@ def test_an_online_key_that_was_replaced_is_gone(there, repository, role):
     assert repository.renew(NOW + timedelta(days=46)) == [ROLE, "snapshot", "timestamp"]
 
 
+@pytest.mark.parametrize("role", ["timestamp", "snapshot", "targets", PUMPS])
+def test_a_key_that_was_lost_is_replaced_too(there, repository, role):
+    keys = read_keys(there / "safe", None)
+    for folder in (repository.keys_directory, there / "safe"):
+        for file in folder.glob(f"{role.replace('/', '.')}-*.pem"):
+            file.unlink()
+    at_hand = keys if role == PUMPS else read_keys(there / "safe", None)
+    rotate(repository, role, at_hand, NOW, into=there / "new" if role == "targets" else None)
+    assert fetch(there, FIRST) == {FIRST: b"first"}
+    repository.publish(PUMPS, b"second", {"name": "base", "version": 2}, NOW)
+    assert fetch(there, f"{PUMPS}/base-2") == {f"{PUMPS}/base-2": b"second"}
+
+
 def test_the_root_changes_with_old_and_new_keys_and_gateways_follow(there, repository):
     one_of_two = [read_key(next(iter((there / "safe").glob("root*.pem"))), None)]
     with pytest.raises(KeyFileError, match=r"2 of the keys .* must sign, 1 of them"):
