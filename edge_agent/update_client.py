@@ -1,6 +1,6 @@
 """Fetches what the cloud has signed for this gateway; the only file on the gateway that imports python-tuf.
 
-Used in a process of its own (`edge_agent.update_process`), because the library would take 12 MB of the agent's memory
+Used in a process of its own (`edge_agent.update_process`), because the library would take 10 MB of the agent's memory
 for as long as it lives.
 
 is it ours to ask for → is the clock possible → for one source after the other: copy what is trusted → refresh that
@@ -188,6 +188,8 @@ class _Attempt:
             before = self._state.versions()
             try:
                 updater = Updater(str(folder), "metadata/", fetcher=self._fetcher, bootstrap=bootstrap)
+            except OSError:
+                raise
             except Exception as error:
                 raise BootstrapError(
                     f"{self._request.root}: is no root that signs itself: install the plant's"
