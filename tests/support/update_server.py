@@ -60,7 +60,8 @@ class UpdateServer(ThreadingHTTPServer):
         clock_ahead_s: of what it says the time is.
     """
 
-    daemon_threads = True
+    # Closing waits for what is still being answered, so that no socket outlives its test.
+    daemon_threads = False
     request_queue_size = 64
 
     def __init__(self, folder: Path) -> None:
