@@ -31,6 +31,7 @@ from cloud.ingest import Ingest, Surroundings, run_ingest
 from cloud.mqtt import BrokerLink
 from cloud.status import Status
 from cloud.trends.opening import open_trends
+from cloud.updates.settings import UPDATES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -92,6 +93,7 @@ async def serve(
                 settings.http,
                 notifier=notifier,
                 plant=settings.plant,
+                updates=directory / UPDATES,
             )
         )
         inbox: queue.Queue[Arrival] = queue.Queue(settings.mqtt.queue_messages)

@@ -19,6 +19,8 @@
     time_zone = "Europe/Berlin"     # of pages and messages; left out: each browser's own
     [influx]                        # left out: trends are a file in data_dir (`cloud.trends.influx_settings`)
     url = "http://127.0.0.1:8086"
+    [updates]                       # signed delivery to gateways (`cloud.updates.settings`)
+    release_days = 90
 
 An error names the file, the line where it can be found, the key, and for an unknown key the nearest known one.
 """
@@ -35,6 +37,7 @@ from cloud.http_settings import HttpSettings
 from cloud.notifying.settings import NotifySettings  # noqa: TC001 - pydantic reads it
 from cloud.plant_settings import PlantSettings
 from cloud.trends.influx_settings import InfluxSettings  # noqa: TC001 - pydantic reads it
+from cloud.updates.settings import UpdateSettings
 from models.contract.errors import TopicError
 from models.contract.strict_toml import parse, read_text
 from models.contract.topics import check_id
@@ -146,6 +149,7 @@ class CloudSettings(_Section):
     influx: InfluxSettings | None = None
     plant: PlantSettings = PlantSettings()
     notify: NotifySettings | None = None
+    updates: UpdateSettings = UpdateSettings()
 
     @model_validator(mode="after")
     def _messages_know_the_time(self) -> Self:
@@ -179,5 +183,6 @@ def read_configuration(path: Path) -> CloudSettings:
         "notify": notify,
         "cloud": settings.cloud.model_copy(update={"data_dir": data_dir}),
         "book": book,
+        "updates": settings.updates.beside(path.parent),
     }
     return settings.model_copy(update=changed)

@@ -5,7 +5,8 @@ PlantpulseError                      (models.contract.errors)
 │   ├── ConfigurationError           (models.contract.errors) the configuration file cannot be used
 │   ├── DataDirectoryError           the data directory cannot be used, or another cloud uses it
 │   ├── BookAddressError             the book's server does not want us, or is none for us
-│   └── AddressError                 the HTTP address cannot be listened on
+│   ├── AddressError                 the HTTP address cannot be listened on
+│   └── KeyFileError                 a private key cannot be read or written, or one that is needed is not at hand
 └── CloudError
     ├── StoreError                   a store did not take the batch: keep it and try again
     │   └── BookRefusedError         the book's server refuses user, password or database
@@ -17,7 +18,8 @@ PlantpulseError                      (models.contract.errors)
     ├── RequestError                 a parameter cannot be used: answer 422
     ├── SignInError                  nobody knows who asks: answer 401
     ├── ForbiddenError               who asks may not: answer 403
-    └── TooManyError                 who asks has asked too often: answer 429
+    ├── TooManyError                 who asks has asked too often: answer 429
+    └── UpdateRepositoryError        the files of signed delivery cannot be used: restore them, nothing was signed
 """
 
 from __future__ import annotations
@@ -40,6 +42,10 @@ class BookAddressError(InputError):
 
 class AddressError(InputError):
     """The HTTP address cannot be listened on."""
+
+
+class KeyFileError(InputError):
+    """A private key cannot be read or written, or one that is needed is not at hand."""
 
 
 class CloudError(PlantpulseError):
@@ -129,3 +135,7 @@ class TooManyError(CloudError):
     def __init__(self, what: str, retry_after_s: int) -> None:
         super().__init__(f"{what}: try again in {retry_after_s} s")
         self.headers = {"Retry-After": str(retry_after_s)}
+
+
+class UpdateRepositoryError(CloudError):
+    """The files of signed delivery are damaged or cannot be written; what was signed before is still there."""

@@ -54,6 +54,7 @@ GROUPS: Final = {
     "trends": ("plantpulse.cloud_commands.trends", "move trends from one store to another"),
     "users": ("plantpulse.cloud_commands.users", "who may sign in, and what they may do"),
     "audit": ("plantpulse.cloud_commands.audit", "look whether the audit log is as it was written"),
+    "keys": ("plantpulse.cloud_commands.keys", "who may sign what gateways take: models, firmware, configurations"),
     "grafana": ("plantpulse.cloud_commands.grafana", "dashboards and alert rules for Grafana: as files, or pushed"),
     "notify": ("plantpulse.cloud_commands.notify", "messages to people: try a target"),
     "models": ("plantpulse.cloud_commands.models", "versions of models, and what may be released"),

@@ -25,6 +25,7 @@ from cloud.api import (
     session,
     spectra,
     tokens,
+    updates,
     users,
     wishes,
 )
@@ -62,6 +63,9 @@ RESOURCES: Final = (
     users.router,
 )
 
+BESIDE: Final = (operations.router, updates.router)
+"""What is asked for by programs that know nothing of the API's version."""
+
 
 def create_application(context: ApiContext) -> FastAPI:
     """Return the application on these stores."""
@@ -82,8 +86,9 @@ def create_application(context: ApiContext) -> FastAPI:
         _describe_permissions(resource)
         api.include_router(resource)
     app.include_router(api)
-    _describe_permissions(operations.router)
-    app.include_router(operations.router)
+    for beside in BESIDE:
+        _describe_permissions(beside)
+        app.include_router(beside)
     _add_openapi_document(app)
     mount(app, context.plant.time_zone)
     # The last one added is the first to see a request.

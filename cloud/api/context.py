@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -33,6 +34,7 @@ class ApiContext:
         http: how people are signed in, and for how long.
         notifier: tells people of alarms; None where nobody is told.
         plant: its time zone.
+        updates: directory of the signed files for gateways; None where none are delivered.
     """
 
     engine: Engine
@@ -47,6 +49,7 @@ class ApiContext:
     prognoses: Prognoses = field(default_factory=Prognoses)
     notifier: Notifier | None = None
     plant: PlantSettings = field(default_factory=PlantSettings)
+    updates: Path | None = None
 
 
 def _context(request: Request) -> ApiContext:

@@ -8,7 +8,8 @@ PlantpulseError                  root of every error this project raises on purp
     ├── PayloadError             bytes that are no Sparkplug payload, or beyond a bound
     ├── RecordError              a well-formed payload that is no record of ours
     ├── SchemaTooNewError        written by a newer version than this one reads
-    └── RangeError               a set of acknowledged numbers that cannot be read
+    ├── RangeError               a set of acknowledged numbers that cannot be read
+    └── UpdateNameError          a name of something delivered that is none of ours
 
 Both sides let a PlantpulseError reach the command line, which prints its text and sets the exit code.
 """
@@ -54,3 +55,7 @@ class SchemaTooNewError(ContractError):
 
 class RangeError(ContractError):
     """A set of acknowledged numbers that cannot be read."""
+
+
+class UpdateNameError(ContractError):
+    """A name of something delivered, or a part of one, that is none of ours."""

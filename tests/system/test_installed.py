@@ -12,7 +12,17 @@ import pytest
 from conftest import ROOT
 
 UV = ROOT / ".venv" / "bin" / "uv"
-AGENT_SET = {"numpy", "scipy", "protobuf", "pydantic", "paho-mqtt", "ai-edge-litert"}
+AGENT_SET = {
+    "numpy",
+    "scipy",
+    "protobuf",
+    "pydantic",
+    "paho-mqtt",
+    "ai-edge-litert",
+    "cryptography",
+    "securesystemslib",
+    "tuf",
+}
 BELONGS_ELSEWHERE = ("sklearn", "sqlalchemy", "fastapi", "rich", "matplotlib", "plotly", "amqtt", "pandas")
 
 pytestmark = pytest.mark.skipif(not UV.exists(), reason="needs uv, which make setup installs where it has a wheel")

@@ -11,13 +11,12 @@ import pytest
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
 
-from cloud.api import operations
-from cloud.api.application import RESOURCES
+from cloud.api.application import BESIDE, RESOURCES
 
 EXAMPLES = json.loads(resources.files("cloud.api").joinpath("examples.json").read_text(encoding="utf-8"))
 NO_CONTENT = "204"
 
-ROUTES = [route for one in (*RESOURCES, operations.router) for route in one.routes if isinstance(route, APIRoute)]
+ROUTES = [route for one in (*RESOURCES, *BESIDE) for route in one.routes if isinstance(route, APIRoute)]
 
 
 def _models(annotations) -> dict[str, type[BaseModel]]:

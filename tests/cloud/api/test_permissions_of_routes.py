@@ -19,6 +19,9 @@ OPEN_ROUTES = {
     "GET /readyz",
     "GET /api/v1/session",
     "POST /api/v1/session",
+    # Signed, for everybody to check, and no secret: who fetches it believes the signatures, not us.
+    "GET /updates/metadata/{name}",
+    "GET /updates/targets/{path}",
     # The link itself is the permission: signed, for one alarm, once.
     "POST /api/v1/notifications/links/{token}/acknowledge",
 }
