@@ -20,7 +20,7 @@ AGENT_SET = {
     "paho-mqtt",
     "ai-edge-litert",
     "cryptography",
-    "securesystemslib",
+    "securesystemslib[crypto]",
     "tuf",
 }
 BELONGS_ELSEWHERE = ("sklearn", "sqlalchemy", "fastapi", "rich", "matplotlib", "plotly", "amqtt", "pandas")
