@@ -64,7 +64,7 @@ def test_writing_the_same_layers_gives_the_same_bytes_and_misfits_are_refused():
             lambda: base_autoencoder.write_dense([DenseLayer(np.ones((1, 1)), np.ones(1), relu=False)], "x"),
         ),
         ("ai_edge_quantizer", lambda: base_autoencoder.quantise_network(b"", np.zeros((1, 2), np.float32))),
-        ("sklearn.neural_network", lambda: base_autoencoder._train(np.zeros((4, 2), np.float32), 1, 0)),
+        ("sklearn.neural_network", lambda: base_autoencoder.train_layers(np.zeros((4, 2), np.float32), 1, 0)),
     ],
 )
 def test_a_missing_library_names_the_extra(monkeypatch, library, call):
