@@ -28,9 +28,11 @@ from cloud.event_hub import EventHub
 from cloud.first_user import receive_people
 from cloud.http_server import bind, serve_http
 from cloud.ingest import Ingest, Surroundings, run_ingest
+from cloud.model_clock import ModelClock
 from cloud.mqtt import BrokerLink
 from cloud.status import Status
 from cloud.trends.opening import open_trends
+from cloud.updates.repository import UpdateRepository
 from cloud.updates.settings import UPDATES
 
 if TYPE_CHECKING:
@@ -138,6 +140,10 @@ async def serve(
                     for name, work in (
                         ("ingest", partial(run_ingest, ingest, status, around)),
                         ("desk", partial(run_desk_clock, engine, tell, wall_clock_ms, halt)),
+                        (
+                            "models",
+                            partial(_model_clock(settings, directory, engine, status).run, tell, wall_clock_ms, halt),
+                        ),
                         ("broker", partial(link.run, halt)),
                         *((("notifier", partial(notifier.run, halt)),) if notifier is not None else ()),
                     ):
@@ -155,6 +161,11 @@ async def serve(
             listener.close()
             trends.close()
             engine.dispose()
+
+
+def _model_clock(settings: CloudSettings, directory: Path, engine: Engine, status: Status) -> ModelClock:
+    """Return what renews signatures and moves rollouts on."""
+    return ModelClock(engine, UpdateRepository(directory / UPDATES, settings.updates), status)
 
 
 def _opened_notifier(settings: CloudSettings, directory: Path, engine: Engine) -> Notifier | None:

@@ -27,6 +27,7 @@ SEMANTIC_VERSION: Final = re.compile(
 )
 """Source: Semantic Versioning 2.0.0, section 2, 9 and 10."""
 SHA256: Final = re.compile("[0-9a-f]{64}")
+FEATURE_HASH: Final = re.compile("[0-9a-f]{16}")
 LONGEST_CLASS: Final = 128
 LONGEST_VERSION: Final = 64
 FALSE_ALARMS: Final = "false_alarm"
@@ -112,9 +113,12 @@ def checked(facts: BundleFacts, known: Collection[str]) -> BundleFacts:
         raise RequestError(f"machine class {facts.machine_class[:40]!r}: 1 to {LONGEST_CLASS} signs without / + #")
     if len(facts.version) > LONGEST_VERSION or not SEMANTIC_VERSION.fullmatch(facts.version):
         raise RequestError(f"version {facts.version[:40]!r}: give a semantic version such as 1.4.0")
-    for what, digest in (("sha256", facts.sha256), ("feature_hash", facts.feature_hash)):
-        if not SHA256.fullmatch(digest):
-            raise RequestError(f"{what} {digest[:80]!r}: give 64 hexadecimal digits in small letters")
+    for what, digest, form, digits in (
+        ("sha256", facts.sha256, SHA256, 64),
+        ("feature_hash", facts.feature_hash, FEATURE_HASH, 16),
+    ):
+        if not form.fullmatch(digest):
+            raise RequestError(f"{what} {digest[:80]!r}: give {digits} hexadecimal digits in small letters")
     if facts.size_bytes <= 0:
         raise RequestError("size_bytes: a bundle has bytes")
     if not all(math.isfinite(value) for value in facts.metrics.values()):

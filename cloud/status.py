@@ -19,6 +19,7 @@ class Status:
         store_problem: why the stores did not take the last batch, or None.
         trends_aside: what the trend store keeps beside its history since the start, by reason.
         trends_notice: what people should do about it, or None.
+        updates_notice: what people should do about signatures of updates, or None.
         waiting: messages between socket and stores, and how many may wait.
         batch_s: how long storing took, summed over batches.
     """
@@ -29,6 +30,7 @@ class Status:
     connections: int = 0
     store_problem: str | None = None
     trends_notice: str | None = None
+    updates_notice: str | None = None
     trends_aside: dict[str, int] = field(default_factory=dict)
     waiting: int = 0
     waiting_limit: int = 0

@@ -58,6 +58,7 @@ GROUPS: Final = {
     "grafana": ("plantpulse.cloud_commands.grafana", "dashboards and alert rules for Grafana: as files, or pushed"),
     "notify": ("plantpulse.cloud_commands.notify", "messages to people: try a target"),
     "models": ("plantpulse.cloud_commands.models", "versions of models, and what may be released"),
+    "release": ("plantpulse.cloud_commands.release", "sign and publish a model, so that gateways can get it"),
     "rollout": ("plantpulse.cloud_commands.rollout", "bring a version to the gateways in stages, or take it back"),
 }
 """Sub-commands with sub-commands of their own: module with `configure(parser)` and `run(settings, arguments)`, and

@@ -36,7 +36,7 @@ def readyz(context: Context) -> JSONResponse:
     elif book_problem is not None:
         problems.append(book_problem)
     notified = context.notifier.status.problem if context.notifier is not None else None
-    warnings = [warning for warning in (status.trends_notice, notified) if warning]
+    warnings = [warning for warning in (status.trends_notice, status.updates_notice, notified) if warning]
     code = HTTPStatus.SERVICE_UNAVAILABLE if problems else HTTPStatus.OK
     return JSONResponse({"ready": not problems, "problems": problems, "warnings": warnings}, int(code))
 

@@ -132,6 +132,16 @@ class UpdateRepository:
         targets = {role: self._read(role, f"{version}.{role}.json") for role, version in versions_in(snapshot).items()}
         return InForce(self._read(ROOT, f"{self._root_version()}.root.json"), timestamp, snapshot, targets)
 
+    def targets_of(self, role: UpdateRole) -> dict[str, Published]:
+        """Return what a role has signed by its names; nothing where the class was never added.
+
+        Raises:
+            NotFoundError: nobody has made a repository yet.
+            UpdateRepositoryError: a file is missing or damaged.
+        """
+        signed = self.in_force().targets.get(role.name)
+        return {} if signed is None else published(signed)
+
     def publish(
         self,
         role_path: str,

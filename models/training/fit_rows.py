@@ -64,7 +64,7 @@ class RowFit:
     """
 
     name: str
-    version: str = "1"
+    version: str = "1.0.0"
     machine_class: str = "process"
     detector: str = "tracking"
     seed: int = 1

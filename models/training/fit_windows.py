@@ -70,7 +70,7 @@ class WindowFit:
     """
 
     name: str
-    version: str = "1"
+    version: str = "1.0.0"
     machine_class: str = "machine"
     detectors: tuple[str, ...] = FOR_WINDOWS
     window_s: float | None = None

@@ -28,7 +28,7 @@ EXAMPLES: Final = """examples:
   plantpulse models fit plant.csv --ignore anomaly,changepoint -o loop.bundle --detector tracking
 
 a configuration (--config), with what is assumed where nothing is said:
-  name = "model"            # version = "1", machine_class = "machine" (a table: "process")
+  name = "model"            # version = "1.0.0", machine_class = "machine" (a table: "process")
   seed = 1
   window_s = 0.5            # the longest of 1, 0.5, 0.25 s that gives sixty windows
   sample_rate_hz = 12000    # recordings are brought down to it; the lowest of theirs
@@ -41,7 +41,7 @@ class FitTable(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str | None = None
-    version: str = "1"
+    version: str = "1.0.0"
     machine_class: str | None = None
     seed: int = Field(default=1, ge=0, lt=2**32)
     window_s: float | None = Field(default=None, gt=0, le=60)
