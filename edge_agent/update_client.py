@@ -191,6 +191,7 @@ class _Attempt:
             except OSError:
                 raise
             except Exception as error:
+                # The file is a person's: whatever the library finds wrong with it has one answer.
                 raise BootstrapError(
                     f"{self._request.root}: is no root that signs itself: install the plant's"
                 ) from error

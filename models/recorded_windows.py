@@ -13,6 +13,7 @@ import numpy as np
 
 from models import learning
 from models.contract.units import is_sound
+from models.operating_state import OperatingSettings
 from models.signal.machine_features import MachineFeatures
 from models.signal.resampling import resample_down
 
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
     from models.recordings.recording import Recording
 
 OVERLAP: Final = 0.5
-OFF_RMS_M_S2: Final = 0.03
-"""Quieter than this on every channel the machine is off: an industrial accelerometer's own noise."""
+OFF_RMS_M_S2: Final = OperatingSettings().off_rms_m_s2
+"""Quieter than this on every channel the machine is off, as a gateway sees it."""
 
 
 @dataclass(frozen=True, slots=True)
